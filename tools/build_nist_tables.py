@@ -43,7 +43,8 @@ ELEMENTS = {
 HEADER = (
     "# NIST XAAMDI (Hubbell & Seltzer, NISTIR 5632, version 1.4): {what}",
     "# table version 1; energy_kev [keV], mu_rho_cm2_g and mu_en_rho_cm2_g [cm2/g]",
-    "# interpolate linearly in log(value) against log(energy); absorption edges: {edges}; do not extrapolate",
+    "# interpolate linearly in log(value) against log(energy); do not extrapolate",
+    "# absorption edges: {edges}",
 )
 
 
