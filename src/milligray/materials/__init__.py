@@ -1,1 +1,1 @@
-
+"""Elements, mixtures, HU calibration curves, coefficient tables ready for a kernel."""

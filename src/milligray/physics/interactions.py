@@ -1,0 +1,159 @@
+"""Photon interactions: coefficients by interpolation, angles by inverse cumulative tables.
+
+All functions are scalar and read one set of tables, `PhotonTables`, that
+`milligray.materials.photon_tables` builds. Energies in keV, coefficients in cm2/g.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from milligray.physics.compiled import physics
+
+ELECTRON_REST_KEV = 510.99895
+
+TOTAL, TRANSFER, PHOTO, COMPTON = 0, 1, 2, 3
+"""Columns of ``PhotonTables.mu_rho``."""
+
+
+class PhotonTables(NamedTuple):
+    """Interaction data of a set of materials, ready for a kernel.
+
+    Parameters
+    ----------
+    log_energy_min : float
+        Natural logarithm of the lowest energy [keV].
+    inverse_log_step : float
+        1 / step of the fine, logarithmic energy grid.
+    mu_rho : ndarray, shape (n_energy, n_material, 4), float32 [cm2/g]
+        Total; energy transfer (fluorescence excluded); photoelectric; Compton.
+    angle_inverse_log_step : float
+        1 / step of the coarse energy grid of the angle tables.
+    compton_cos, rayleigh_cos : ndarray, shape (n_angle_energy, n_material, n_quantile + 1), float32
+        Cosine of the polar angle at equally probable quantiles.
+    line_cumulative : ndarray, shape (n_energy, n_material, n_line), float32
+        Cumulative probability that a photoelectric event emits one of the K lines.
+    line_energy_kev : ndarray, shape (n_material, n_line), float32 [keV]
+    cutoff_kev : float
+        Photons below are absorbed on the spot.
+    """
+
+    log_energy_min: float
+    inverse_log_step: float
+    mu_rho: npt.NDArray[np.float32]
+    angle_inverse_log_step: float
+    compton_cos: npt.NDArray[np.float32]
+    rayleigh_cos: npt.NDArray[np.float32]
+    line_cumulative: npt.NDArray[np.float32]
+    line_energy_kev: npt.NDArray[np.float32]
+    cutoff_kev: float
+
+
+@physics
+def grid_position(energy_kev: float, log_energy_min: float, inverse_log_step: float, n: int) -> tuple[int, float]:
+    """Row below an energy on a logarithmic grid of n rows, and the fraction of the way to the next."""
+    position = (math.log(energy_kev) - log_energy_min) * inverse_log_step
+    row = min(max(int(position), 0), n - 2)
+    return row, min(max(position - row, 0.0), 1.0)
+
+
+@physics
+def interpolate(
+    table: npt.NDArray[np.float32], row: int, fraction: float, material: int, column: int
+) -> float:
+    """Linear interpolation of one column of ``mu_rho`` between two energy rows."""
+    low = table[row, material, column]
+    return low + fraction * (table[row + 1, material, column] - low)
+
+
+@physics
+def compton_energy_kev(energy_kev: float, cos_polar: float) -> float:
+    """Scattered photon energy for a free electron at rest: ``E / (1 + E / mc2 (1 - cos))``."""
+    return energy_kev / (1.0 + energy_kev / ELECTRON_REST_KEV * (1.0 - cos_polar))
+
+
+@physics
+def sample_cosine(
+    quantiles: npt.NDArray[np.float32],
+    log_energy_min: float,
+    inverse_log_step: float,
+    energy_kev: float,
+    material: int,
+    xi_angle: float,
+    xi_row: float,
+) -> float:
+    """Polar cosine from the inverse cumulative tables.
+
+    The row above or below the energy is taken with the probability of its nearness, so that the
+    distribution is the linear interpolation of the two tabulated ones.
+    """
+    row, fraction = grid_position(
+        energy_kev, log_energy_min, inverse_log_step, quantiles.shape[0]
+    )
+    if xi_row < fraction:
+        row += 1
+    n_bins = quantiles.shape[2] - 1
+    position = xi_angle * n_bins
+    index = min(int(position), n_bins - 1)
+    low = quantiles[row, material, index]
+    return low + (position - index) * (quantiles[row, material, index + 1] - low)
+
+
+@physics
+def sample_fluorescence_kev(
+    tables: PhotonTables, row: int, fraction: float, material: int, xi: float
+) -> float:
+    """Energy of the K photon that follows a photoelectric event [keV]; 0 if there is none."""
+    lines = tables.line_cumulative
+    n_lines = lines.shape[2]
+    low = lines[row, material, n_lines - 1]
+    if xi >= low + fraction * (lines[row + 1, material, n_lines - 1] - low):
+        return 0.0
+    for line in range(n_lines):
+        low = lines[row, material, line]
+        if xi < low + fraction * (lines[row + 1, material, line] - low):
+            return tables.line_energy_kev[material, line]
+    return 0.0
+
+
+@physics
+def interact(
+    tables: PhotonTables, energy_kev: float, material: int,
+    xi_type: float, xi_angle: float, xi_row: float,
+) -> tuple[float, float]:  # fmt: skip
+    """One collision.
+
+    Returns
+    -------
+    energy_kev : float
+        Energy of the photon that goes on; 0 if it was absorbed. The rest is deposited here.
+    cos_polar : float
+        Polar cosine of its deflection (fluorescence: isotropic).
+    """
+    row, fraction = grid_position(
+        energy_kev, tables.log_energy_min, tables.inverse_log_step, tables.mu_rho.shape[0]
+    )
+    total = interpolate(tables.mu_rho, row, fraction, material, 0)
+    photo = interpolate(tables.mu_rho, row, fraction, material, 2)
+    compton = interpolate(tables.mu_rho, row, fraction, material, 3)
+    choice = xi_type * total
+    if choice < compton:
+        cos_polar = sample_cosine(
+            tables.compton_cos, tables.log_energy_min, tables.angle_inverse_log_step,
+            energy_kev, material, xi_angle, xi_row,
+        )  # fmt: skip
+        energy_new = compton_energy_kev(energy_kev, cos_polar)
+    elif choice < compton + photo:
+        energy_new = sample_fluorescence_kev(tables, row, fraction, material, xi_row)
+        cos_polar = 2.0 * xi_angle - 1.0
+    else:
+        cos_polar = sample_cosine(
+            tables.rayleigh_cos, tables.log_energy_min, tables.angle_inverse_log_step,
+            energy_kev, material, xi_angle, xi_row,
+        )  # fmt: skip
+        energy_new = energy_kev
+    if energy_new < tables.cutoff_kev:
+        energy_new = 0.0
+    return energy_new, cos_polar

@@ -1,0 +1,252 @@
+"""The Monte Carlo engine: batches until the goal is met, means with their variances."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from milligray.errors import InputError
+from milligray.patient.patient import Patient
+from milligray.source.emission import EmissionTables
+from milligray.transport.deposit import EnergyDeposit
+from milligray.transport.monte_carlo.batches import Tally, available_threads, flush, run_batches
+from milligray.transport.monte_carlo.cpu import ANALOGUE, TRACK_LENGTH
+from milligray.transport.monte_carlo.matter import pack_matter
+from milligray.typing import FloatArray
+
+Estimator = Literal["track-length", "analogue"]
+ESTIMATORS: dict[str, int] = {"analogue": ANALOGUE, "track-length": TRACK_LENGTH}
+MIN_BATCHES = 32
+BATCHES_PER_CHECK = 8
+"""The goal is looked at after these, whatever the number of threads, so the result is the same."""
+
+
+class Source(Protocol):
+    """What the engine asks of a source."""
+
+    @property
+    def max_energy_kev(self) -> float:
+        """Highest photon energy [keV]."""
+
+    def emission_tables(self, corner_lps_mm: FloatArray) -> EmissionTables:
+        """Kernel tables in the coordinates of the transport box."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """State of a running transport.
+
+    Parameters
+    ----------
+    histories : int
+    histories_goal : int or None
+        None: runs until a precision is met.
+    worst_organ : str
+    worst_relative_uncertainty : float
+        NaN before it can be told.
+    seconds : float
+    seconds_left : float
+        Estimated from variance ~ 1 / histories; NaN before it can be told.
+    """
+
+    histories: int
+    histories_goal: int | None
+    worst_organ: str
+    worst_relative_uncertainty: float
+    seconds: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OrganWeights:
+    """Organs as the engine scores them.
+
+    Parameters
+    ----------
+    names : tuple of str
+    mass_g : csr matrix, shape (n_organs, n_voxels) [g]
+        Mass of every organ within every transport voxel.
+    volume_ml : ndarray, shape (n_organs,) [mL]
+    """
+
+    names: tuple[str, ...]
+    mass_g: scipy.sparse.csr_matrix
+    volume_ml: FloatArray
+
+
+def batch_statistics(batches: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean over batches and relative standard deviation of that mean, per column."""
+    mean = batches.mean(axis=0)
+    spread = batches.std(axis=0, ddof=1) / np.sqrt(batches.shape[0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(mean > 0, spread / mean, 0.0)
+    return mean, relative
+
+
+def transport_photons(
+    patient: Patient,
+    source: Source,
+    *,
+    histories: int | None = None,
+    precision: float | None = None,
+    seed: int = 1,
+    organs: OrganWeights | None = None,
+    precision_organs: npt.NDArray[np.bool_] | None = None,
+    estimator: Estimator = "track-length",
+    ambient: str = "vacuum",
+    threads: int | None = None,
+    max_histories: int = 10**10,
+    max_seconds: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> EnergyDeposit:
+    """Transport photons through a patient and score the energy imparted.
+
+    Electrons deposit their energy where they are set free: their range at CT energies
+    (0.1 mm in water) is far below a voxel.
+
+    Parameters
+    ----------
+    patient : Patient
+    source : Source
+    histories : int, optional
+        Number of source photons (rounded up to whole batches). Give this or `precision`.
+    precision : float, optional
+        Stop when every organ of `precision_organs` has at most this relative standard deviation.
+    seed : int
+        Same seed, same result, for any number of threads.
+    organs : OrganWeights, optional
+        Organs to score; needed with `precision`.
+    precision_organs : ndarray of bool, shape (n_organs,), optional
+        Organs the goal holds for; default: those of at least 10 mL.
+    estimator : {"track-length", "analogue"}
+    ambient : {"vacuum", "air"}
+    threads : int, optional
+        Default: all processors.
+    max_histories, max_seconds : limits for `precision`.
+    progress : callable, optional
+
+    Returns
+    -------
+    EnergyDeposit
+    """
+    if (histories is None) == (precision is None):
+        raise InputError("give either histories or precision")
+    if histories is not None and histories < 1:
+        raise InputError(f"histories must be >= 1, got {histories}")
+    if precision is not None and not 0 < precision < 1:
+        raise InputError(f"precision must lie between 0 and 1, got {precision}")
+    if precision is not None and organs is None:
+        raise InputError("a precision needs organs to judge it by")
+    if estimator not in ESTIMATORS:
+        raise InputError(f"estimator must be one of {sorted(ESTIMATORS)}, got {estimator!r}")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed must lie between 0 and 2**63 - 1, got {seed}")
+    threads = threads or available_threads()
+    started = time.perf_counter()
+    matter, tables = pack_matter(patient, max_energy_kev=source.max_energy_kev, ambient=ambient)
+    emission = source.emission_tables(patient.grid.corner_lps_mm)
+    n_voxels = matter.voxels.size
+    batch_histories = max(20_000, n_voxels // 10)
+    max_batches = -(-max_histories // batch_histories)
+    if histories is not None:
+        max_batches = max(MIN_BATCHES, -(-histories // batch_histories))
+        batch_histories = -(-histories // max_batches)
+
+    scoring = _organ_scoring(patient, organs)
+    if precision_organs is None and organs is not None:
+        precision_organs = organs.volume_ml >= 10.0
+        if not np.any(precision_organs):
+            precision_organs = np.ones(len(organs.names), dtype=bool)
+    total = np.zeros(n_voxels)
+    total_squared = np.zeros(n_voxels)
+    organ_batches: list[FloatArray] = []
+    converged = precision is None
+
+    def on_batch(number: int, tally: Tally) -> bool:
+        nonlocal converged
+        if scoring is not None:
+            organ_batches.append(scoring @ tally / batch_histories)
+        flush(tally, total, total_squared)
+        n = number + 1
+        if n % BATCHES_PER_CHECK:
+            return True
+        worst, name, converged_now = float("nan"), "", False
+        if organs is not None and precision_organs is not None and n >= BATCHES_PER_CHECK:
+            mean, relative = batch_statistics(np.array(organ_batches))
+            judged = np.where(precision_organs & (mean > 0), relative, 0.0)
+            index = int(np.argmax(judged))
+            worst, name = float(judged[index]), organs.names[index]
+            converged_now = precision is not None and n >= MIN_BATCHES and worst <= precision
+        elapsed = time.perf_counter() - started
+        if progress is not None:
+            goal = histories if precision is None else None
+            if precision is None:
+                left = elapsed * (max_batches - n) / n
+            else:
+                left = elapsed * max(0.0, (worst / precision) ** 2 - 1.0)
+            progress(Progress(
+                histories=n * batch_histories, histories_goal=goal, worst_organ=name,
+                worst_relative_uncertainty=worst, seconds=elapsed, seconds_left=left,
+            ))  # fmt: skip
+        if converged_now:
+            converged = True
+            return False
+        return max_seconds is None or precision is None or elapsed < max_seconds
+
+    n = run_batches(
+        emission, matter, tables, estimator=ESTIMATORS[estimator], seed=seed,
+        batch_histories=batch_histories, n_bins=n_voxels, threads=threads,
+        on_batch=on_batch, max_batches=max_batches,
+    )  # fmt: skip
+    mean = total / n
+    variance = np.maximum(total_squared / n - mean * mean, 0.0) / max(n - 1, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(mean > 0, np.sqrt(variance) / mean, 0.0)
+    shape = patient.grid.shape
+    return EnergyDeposit(
+        grid=patient.grid,
+        energy_kev=(mean / batch_histories).reshape(shape),
+        relative_uncertainty=relative.reshape(shape).astype(np.float32),
+        organ_batches_kev_g=np.array(organ_batches).reshape(n, -1),
+        organ_mass_g=_organ_mass(organs),
+        organ_volume_ml=np.asarray(organs.volume_ml) if organs else np.empty(0),
+        organs=organs.names if organs else (),
+        estimator=estimator,
+        histories=n * batch_histories,
+        batches=n,
+        seed=seed,
+        seconds=time.perf_counter() - started,
+        threads=threads,
+        converged=converged,
+    )
+
+
+def _organ_mass(organs: OrganWeights | None) -> FloatArray:
+    if organs is None:
+        return np.empty(0)
+    return np.asarray(organs.mass_g.sum(axis=1)).ravel()
+
+
+def _organ_scoring(
+    patient: Patient, organs: OrganWeights | None
+) -> scipy.sparse.csr_matrix | None:
+    """Matrix that turns voxel energies [keV] into mean organ doses [keV/g].
+
+    ``D_organ = sum_v m_ov (E_v / m_v) / sum_v m_ov``.
+    """
+    if organs is None:
+        return None
+    if organs.mass_g.shape != (len(organs.names), patient.density_g_cm3.size):
+        raise InputError("organ weights do not belong to this patient's transport grid")
+    voxel_mass = patient.mass_g.ravel().astype(np.float64)
+    inverse = np.divide(1.0, voxel_mass, out=np.zeros_like(voxel_mass), where=voxel_mass > 0)
+    organ_mass = _organ_mass(organs)
+    if np.any(organ_mass <= 0):
+        empty = [n for n, m in zip(organs.names, organ_mass, strict=True) if m <= 0]
+        raise InputError(f"organs without mass on the transport grid: {', '.join(empty)}")
+    scaled = scipy.sparse.diags(1.0 / organ_mass) @ organs.mass_g @ scipy.sparse.diags(inverse)
+    return scaled.tocsr()
