@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from milligray.errors import InputError
+from milligray.materials.hu_calibration import HuCalibration
 from milligray.materials.material import Material
 from milligray.typing import BoolArray, FloatArray, LabelArray
 from milligray.volume import Grid, Volume
@@ -23,16 +24,22 @@ class Patient:
         Row of `materials`.
     materials : tuple of Material
     body : ndarray of bool, shape ``grid.shape``
-        True inside the body outline.
+        True where at least half of the voxel is patient that was imaged (inside the body outline
+        and inside the CT). Matter outside it (couch that was kept, slices replicated beyond the
+        ends of the scan) scatters, but is no part of the patient.
     ct : Volume or None [HU]
         The CT after couch removal; None for phantoms made of shapes.
     block : tuple of int
         CT voxels per transport voxel along (z, y, x); the transport voxel ``(k, j, i)`` covers
-        the CT voxels ``block * (k, j, i) - ct_offset`` onward (voxels off the CT hold air).
+        the CT voxels from ``block * (k, j, i) - ct_offset`` to ``block`` further.
     ct_offset : tuple of int
-        Number of CT voxels (z, y, x) by which the transport grid begins before the CT.
+        Number of CT voxels (z, y, x) by which the transport grid begins before the CT; negative
+        where it was cropped and begins inside the CT. Transport voxels may reach beyond the CT
+        on every side: there they hold air (or replicated slices), and no CT voxel.
     calibration : str
         Name of the HU-to-density-and-tissue calibration ("" for phantoms made of shapes).
+    hu_calibration : HuCalibration or None
+        The calibration itself, so that organ masses use the very same curve.
     notes : tuple of str
     """
 
@@ -45,6 +52,7 @@ class Patient:
     block: tuple[int, int, int] = (1, 1, 1)
     ct_offset: tuple[int, int, int] = (0, 0, 0)
     calibration: str = ""
+    hu_calibration: HuCalibration | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -59,9 +67,13 @@ class Patient:
         if not np.all(np.isfinite(density)) or float(density.min()) < 0:
             raise InputError("density_g_cm3 must be finite and >= 0")
         if int(index.max()) >= len(self.materials):
-            raise InputError(f"material_index reaches {index.max()}, but there are {len(self.materials)} materials")
+            raise InputError(
+                f"material_index reaches {index.max()}, but there are {len(self.materials)} materials"
+            )
         if not self.grid.is_axis_aligned:
-            raise InputError("the transport grid must be axis-aligned (k superior, j posterior, i left)")
+            raise InputError(
+                "the transport grid must be axis-aligned (k superior, j posterior, i left)"
+            )
 
     @property
     def mass_g(self) -> FloatArray:
