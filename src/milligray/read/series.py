@@ -58,7 +58,8 @@ class CtProtocol:
     effective_mas : float or None [mAs]
         Mean of current x rotation time / pitch.
     scan_start_mm, scan_end_mm : float or None [mm]
-        First and last z that was irradiated, nominal, without over-ranging; None: the image's range.
+        First and last z that was irradiated, nominal, without over-ranging; None: the image's
+        range.
     isocenter_lps_mm : tuple of float or None
         (x, y) of the axis of rotation [mm]; None: the source places it (and says so).
     start_angle_rad : float or None
@@ -67,7 +68,7 @@ class CtProtocol:
     manufacturer, model : str
         As in the header, "" if unknown; used to find the scanner.
     filter_type : str
-        Header's name of the shaped filter, "" if unknown (e.g. "HEAD FILTER", "BODY FILTER", "FLAT").
+        Header's name of the shaped filter, "" if unknown ("HEAD FILTER", "BODY FILTER", "FLAT").
     body_region : {"head", "body"} or None
         Which bowtie to take when `filter_type` does not tell.
     scanner : str or None
