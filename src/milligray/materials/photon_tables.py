@@ -166,7 +166,7 @@ def build_photon_tables(
         log_energy_min=float(np.log(CUTOFF_KEV)),
         inverse_log_step=inverse_step,
         mu_rho=stacked("mu_rho"),
-        angle_inverse_log_step=angle_inverse_step,
+        angle_rows_per_row=angle_inverse_step / inverse_step,
         compton_cos=stacked("compton_cos"),
         rayleigh_cos=stacked("rayleigh_cos"),
         line_cumulative=stacked("line_cumulative"),

@@ -40,6 +40,25 @@ def voxel_of(position: float, inverse_spacing: float, n_voxels: int) -> int:
 
 
 @physics
+def sincos_of_turn(xi: float) -> tuple[float, float]:
+    """Sine and cosine of ``2 pi xi`` for xi in [0, 1], within 4e-9; faster than the library's.
+
+    Taylor polynomials within an eighth of a turn around each quarter.
+    """
+    quarter = int(4.0 * xi + 0.5)
+    a = (4.0 * xi - quarter) * (0.5 * math.pi)
+    b = a * a
+    s = a * (1.0 + b * (-1.0 / 6.0 + b * (1.0 / 120.0 + b * (-1.0 / 5040.0 + b / 362880.0))))
+    c = 1.0 + b * (-0.5 + b * (1.0 / 24.0 + b * (-1.0 / 720.0 + b * (1.0 / 40320.0 - b / 3628800.0))))
+    swap = quarter & 1
+    sine = c if swap else s
+    cosine = s if swap else c
+    sine = -sine if quarter & 2 else sine
+    cosine = -cosine if (quarter + 1) & 2 else cosine
+    return sine, cosine
+
+
+@physics
 def rotate(
     u: float, v: float, w: float, cos_polar: float, xi: float
 ) -> tuple[float, float, float]:
@@ -48,9 +67,7 @@ def rotate(
     The usual rotation formula, with its own branch near the z axis where it is singular;
     the result is normalized so that rounding does not grow along a history.
     """
-    azimuth = 2.0 * math.pi * xi
-    cos_azimuth = math.cos(azimuth)
-    sin_azimuth = math.sin(azimuth)
+    sin_azimuth, cos_azimuth = sincos_of_turn(xi)
     sin_polar = math.sqrt(max(0.0, 1.0 - cos_polar * cos_polar))
     transverse = 1.0 - w * w
     if transverse > 1e-10:

@@ -29,8 +29,8 @@ class PhotonTables(NamedTuple):
         1 / step of the fine, logarithmic energy grid.
     mu_rho : ndarray, shape (n_energy, n_material, 4), float32 [cm2/g]
         Total; energy transfer (fluorescence excluded); photoelectric; Compton.
-    angle_inverse_log_step : float
-        1 / step of the coarse energy grid of the angle tables.
+    angle_rows_per_row : float
+        Step of the fine energy grid / step of the coarse one of the angle tables (same start).
     compton_cos, rayleigh_cos : ndarray, shape (n_angle_energy, n_material, n_quantile + 1), float32
         Cosine of the polar angle at equally probable quantiles.
     line_cumulative : ndarray, shape (n_energy, n_material, n_line), float32
@@ -43,7 +43,7 @@ class PhotonTables(NamedTuple):
     log_energy_min: float
     inverse_log_step: float
     mu_rho: npt.NDArray[np.float32]
-    angle_inverse_log_step: float
+    angle_rows_per_row: float
     compton_cos: npt.NDArray[np.float32]
     rayleigh_cos: npt.NDArray[np.float32]
     line_cumulative: npt.NDArray[np.float32]
@@ -52,10 +52,10 @@ class PhotonTables(NamedTuple):
 
 
 @physics
-def grid_position(energy_kev: float, log_energy_min: float, inverse_log_step: float, n: int) -> tuple[int, float]:
-    """Row below an energy on a logarithmic grid of n rows, and the fraction of the way to the next."""
-    position = (math.log(energy_kev) - log_energy_min) * inverse_log_step
-    row = min(max(int(position), 0), n - 2)
+def grid_position(tables: PhotonTables, energy_kev: float) -> tuple[int, float]:
+    """Row of the fine energy grid below an energy, and the fraction of the way to the next."""
+    position = (math.log(energy_kev) - tables.log_energy_min) * tables.inverse_log_step
+    row = min(max(int(position), 0), tables.mu_rho.shape[0] - 2)
     return row, min(max(position - row, 0.0), 1.0)
 
 
@@ -77,28 +77,23 @@ def compton_energy_kev(energy_kev: float, cos_polar: float) -> float:
 @physics
 def sample_cosine(
     quantiles: npt.NDArray[np.float32],
-    log_energy_min: float,
-    inverse_log_step: float,
-    energy_kev: float,
+    position: float,
     material: int,
     xi_angle: float,
     xi_row: float,
 ) -> float:
-    """Polar cosine from the inverse cumulative tables.
+    """Polar cosine from inverse cumulative tables, at a fractional row of their energy grid.
 
-    The row above or below the energy is taken with the probability of its nearness, so that the
+    The row above or below is taken with the probability of its nearness, so that the
     distribution is the linear interpolation of the two tabulated ones.
     """
-    row, fraction = grid_position(
-        energy_kev, log_energy_min, inverse_log_step, quantiles.shape[0]
-    )
-    if xi_row < fraction:
-        row += 1
+    row = int(position + xi_row)
+    row = min(row, quantiles.shape[0] - 1)
     n_bins = quantiles.shape[2] - 1
-    position = xi_angle * n_bins
-    index = min(int(position), n_bins - 1)
+    bin_position = xi_angle * n_bins
+    index = min(int(bin_position), n_bins - 1)
     low = quantiles[row, material, index]
-    return low + (position - index) * (quantiles[row, material, index + 1] - low)
+    return low + (bin_position - index) * (quantiles[row, material, index + 1] - low)
 
 
 @physics
@@ -120,10 +115,10 @@ def sample_fluorescence_kev(
 
 @physics
 def interact(
-    tables: PhotonTables, energy_kev: float, material: int,
+    tables: PhotonTables, energy_kev: float, row: int, fraction: float, material: int,
     xi_type: float, xi_angle: float, xi_row: float,
 ) -> tuple[float, float]:  # fmt: skip
-    """One collision.
+    """One collision of a photon whose place on the energy grid is known.
 
     Returns
     -------
@@ -132,27 +127,19 @@ def interact(
     cos_polar : float
         Polar cosine of its deflection (fluorescence: isotropic).
     """
-    row, fraction = grid_position(
-        energy_kev, tables.log_energy_min, tables.inverse_log_step, tables.mu_rho.shape[0]
-    )
     total = interpolate(tables.mu_rho, row, fraction, material, 0)
     photo = interpolate(tables.mu_rho, row, fraction, material, 2)
     compton = interpolate(tables.mu_rho, row, fraction, material, 3)
+    angle_position = (row + fraction) * tables.angle_rows_per_row
     choice = xi_type * total
     if choice < compton:
-        cos_polar = sample_cosine(
-            tables.compton_cos, tables.log_energy_min, tables.angle_inverse_log_step,
-            energy_kev, material, xi_angle, xi_row,
-        )  # fmt: skip
+        cos_polar = sample_cosine(tables.compton_cos, angle_position, material, xi_angle, xi_row)
         energy_new = compton_energy_kev(energy_kev, cos_polar)
     elif choice < compton + photo:
         energy_new = sample_fluorescence_kev(tables, row, fraction, material, xi_row)
         cos_polar = 2.0 * xi_angle - 1.0
     else:
-        cos_polar = sample_cosine(
-            tables.rayleigh_cos, tables.log_energy_min, tables.angle_inverse_log_step,
-            energy_kev, material, xi_angle, xi_row,
-        )  # fmt: skip
+        cos_polar = sample_cosine(tables.rayleigh_cos, angle_position, material, xi_angle, xi_row)
         energy_new = energy_kev
     if energy_new < tables.cutoff_kev:
         energy_new = 0.0

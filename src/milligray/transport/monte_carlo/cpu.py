@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from milligray.physics.compiled import kernel
 from milligray.physics.geometry import rotate
-from milligray.physics.interactions import PhotonTables, interact
+from milligray.physics.interactions import PhotonTables, grid_position, interact
 from milligray.physics.random import uniform4
 from milligray.source.emission import EmissionTables, emit
 from milligray.transport.monte_carlo.flight import (
@@ -44,10 +44,11 @@ def run_batch(
         inside = False
         while energy > 0.0:
             xi_flight, xi_type, xi_angle, xi_azimuth = uniform4(key, history, draw)
+            row, fraction = grid_position(tables, energy)
             xi_row = 65536.0 * xi_azimuth % 1.0  # the azimuth leaves its lower 16 bits unused
             draw += 1
             if not inside:
-                status, x, y, z = enter_box(matter, tables, x, y, z, u, v, w, energy, xi_flight)
+                status, x, y, z = enter_box(matter, tables, x, y, z, u, v, w, row, fraction, xi_flight)
                 if status < 0:
                     break
                 inside = status == 1
@@ -58,16 +59,19 @@ def run_batch(
             else:
                 if estimator == 1:
                     voxel, x, y, z = march_flight(
-                        matter, tables, tally, x, y, z, u, v, w, energy, -math.log(xi_flight)
-                    )
+                        matter, tables, tally, x, y, z, u, v, w, energy, row, fraction,
+                        -math.log(xi_flight),
+                    )  # fmt: skip
                 else:
                     voxel, x, y, z, draw = woodcock_flight(
-                        matter, tables, x, y, z, u, v, w, energy, key, history, draw
+                        matter, tables, x, y, z, u, v, w, row, fraction, key, history, draw
                     )
                 if voxel < 0:
                     break
                 material = unpack_material(matter.voxels[voxel])
-            energy_new, cos_polar = interact(tables, energy, material, xi_type, xi_angle, xi_row)
+            energy_new, cos_polar = interact(
+                tables, energy, row, fraction, material, xi_type, xi_angle, xi_row
+            )
             if estimator == 0 and voxel >= 0:
                 tally[tally_index(matter, voxel)] += energy - energy_new
             u, v, w = rotate(u, v, w, cos_polar, xi_azimuth)

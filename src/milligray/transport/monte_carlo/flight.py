@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from milligray.physics.compiled import physics
 from milligray.physics.geometry import distance_to_box_cm, voxel_of
-from milligray.physics.interactions import PhotonTables, grid_position, interpolate
+from milligray.physics.interactions import PhotonTables, interpolate
 from milligray.physics.random import uniform4
 
 DENSITY_UNIT_G_CM3 = 1e-6
@@ -74,7 +74,7 @@ def tally_index(matter: Matter, voxel: int) -> int:
 @physics
 def woodcock_flight(
     matter: Matter, tables: PhotonTables,
-    x: float, y: float, z: float, u: float, v: float, w: float, energy_kev: float,
+    x: float, y: float, z: float, u: float, v: float, w: float, row: int, fraction: float,
     seed: np.uint64, history: np.uint64, draw: int,
 ) -> tuple[int, float, float, float, int]:  # fmt: skip
     """Fly to the next real collision by Woodcock tracking (Woodcock et al. 1965).
@@ -89,9 +89,6 @@ def woodcock_flight(
     nx, ny, nz = matter.nx, matter.ny, matter.nz
     inverse_x, inverse_y, inverse_z = 1.0 / matter.dx, 1.0 / matter.dy, 1.0 / matter.dz
     extent_x, extent_y, extent_z = nx * matter.dx, ny * matter.dy, nz * matter.dz
-    row, fraction = grid_position(
-        energy_kev, tables.log_energy_min, tables.inverse_log_step, tables.mu_rho.shape[0]
-    )
     low = matter.majorant[row]
     majorant = low + fraction * (matter.majorant[row + 1] - low)
     inverse_majorant = 1.0 / majorant
@@ -123,7 +120,7 @@ def woodcock_flight(
 def march_flight(
     matter: Matter, tables: PhotonTables, tally: npt.NDArray[np.float64],
     x: float, y: float, z: float, u: float, v: float, w: float, energy_kev: float,
-    optical_depth: float,
+    row: int, fraction: float, optical_depth: float,
 ) -> tuple[int, float, float, float]:  # fmt: skip
     """Fly voxel by voxel until the optical depth is used up, scoring collision kerma on the way.
 
@@ -137,9 +134,6 @@ def march_flight(
     x, y, z : float [cm]
     """
     nx, ny, nz = matter.nx, matter.ny, matter.nz
-    row, fraction = grid_position(
-        energy_kev, tables.log_energy_min, tables.inverse_log_step, tables.mu_rho.shape[0]
-    )
     i = voxel_of(x, 1.0 / matter.dx, nx)
     j = voxel_of(y, 1.0 / matter.dy, ny)
     k = voxel_of(z, 1.0 / matter.dz, nz)
@@ -201,7 +195,7 @@ def march_flight(
 @physics
 def enter_box(
     matter: Matter, tables: PhotonTables,
-    x: float, y: float, z: float, u: float, v: float, w: float, energy_kev: float,
+    x: float, y: float, z: float, u: float, v: float, w: float, row: int, fraction: float,
     xi: float,
 ) -> tuple[int, float, float, float]:  # fmt: skip
     """Bring a photon that is outside to the box, through the medium around it.
@@ -215,9 +209,6 @@ def enter_box(
     extent_x, extent_y, extent_z = matter.nx * matter.dx, matter.ny * matter.dy, matter.nz * matter.dz
     t_box = distance_to_box_cm(x, y, z, u, v, w, extent_x, extent_y, extent_z)
     if matter.ambient_density > 0.0:
-        row, fraction = grid_position(
-            energy_kev, tables.log_energy_min, tables.inverse_log_step, tables.mu_rho.shape[0]
-        )
         mu = matter.ambient_density * interpolate(
             tables.mu_rho, row, fraction, matter.ambient_material, 0
         )
