@@ -18,7 +18,6 @@ from milligray.read.slice_header import SliceHeader
 from milligray.read.slice_pixels import (
     AIR_HU,
     hounsfield,
-    hounsfield_range,
     is_whole,
     padding_of,
     stored_slices,
@@ -122,9 +121,8 @@ def _filled(stack: SliceStack, dtype: np.dtype[np.generic]) -> npt.NDArray[np.ge
         decoded = stored_slices([header for _, header in ordered])
         for (k, _), (header, stored) in zip(ordered, decoded, strict=True):
             hu = hounsfield(stored, header)
-            if dtype == np.int16 and hounsfield_range(header)[1] > _INT16.max:
-                if int(hu.max()) > _INT16.max:
-                    raise _DoesNotFitError
+            if dtype == np.int16 and int(hu.max()) > _INT16.max:
+                raise _DoesNotFitError
             values[k] = stack.in_plane.turn(hu)
 
     threads = min(_MAX_THREADS, os.cpu_count() or 1, len(by_file))
@@ -142,10 +140,8 @@ def _filled(stack: SliceStack, dtype: np.dtype[np.generic]) -> npt.NDArray[np.ge
 def _padding_notes(headers: Sequence[SliceHeader]) -> list[str]:
     for header in headers:
         if header.padding is not None and padding_of(header) is None:
-            return [
-                f"PixelPaddingValue {header.padding[0]:g} would be a tissue value in HU:"
-                " it was not taken as padding"
-            ]
+            value = f"PixelPaddingValue {header.padding[0]:g}"
+            return [f"{value} would be a tissue value in HU: it was not taken as padding"]
     return []
 
 

@@ -79,4 +79,4 @@ def _hounsfield(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
         return values.astype(np.float32)
     if lowest < _INT16.min:
         values = np.maximum(values, values.dtype.type(_INT16.min))
-    return values.astype(np.int16, copy=False)
+    return np.asarray(values.astype(np.int16, copy=False))

@@ -125,7 +125,7 @@ def _groups(headers: list[SliceHeader]) -> list[SeriesGroup]:
     together: dict[tuple[object, ...], list[SliceHeader]] = {}
     for header in headers:
         together.setdefault(_key(header), []).append(header)
-    groups = []
+    groups: list[SeriesGroup] = []
     for members in together.values():
         members.sort(key=lambda h: (h.instance_number, h.path.name))
         groups.extend(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.pixels.decoders import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -104,13 +104,6 @@ def _check_decoder(dataset: Dataset, path: Path) -> None:
         raise MissingExtraError(
             f"{path.name} is compressed as {uid.name}; to read it: pip install {package}"
         )
-
-
-def hounsfield_range(header: SliceHeader, bits: int = 16) -> tuple[float, float]:
-    """Lowest and highest HU that stored values of so many bits can mean."""
-    intercept = header.intercept or 0.0
-    ends = (-(2 ** (bits - 1)) * header.slope + intercept, (2**bits - 1) * header.slope + intercept)
-    return min(ends), max(ends)
 
 
 def is_whole(header: SliceHeader) -> bool:
