@@ -67,6 +67,11 @@ class Scanner:
         True for the class that stands in for an unknown scanner.
     sources : tuple of str
         Literature for every figure above.
+    model_relative_uncertainty : float
+        Relative standard uncertainty (k = 1) of an organ dose that comes from this model of the
+        scanner (beam quality, bowtie, geometry), after calibration to the CTDIvol.
+    filter_patterns : tuple of (str, str)
+        Regular expression on the header's FilterType, and the bowtie it means; first match wins.
     """
 
     name: str
@@ -79,3 +84,43 @@ class Scanner:
     over_beaming_mm: float = 0.0
     is_generic: bool = False
     sources: tuple[str, ...] = field(default=())
+    model_relative_uncertainty: float = 0.0
+    filter_patterns: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("focal_radius_mm", "fan_fov_mm", "anode_angle_deg"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be > 0, got {getattr(self, name)}")
+        if not self.fan_fov_mm < 2 * self.focal_radius_mm:
+            raise InputError("fan_fov_mm must be below twice focal_radius_mm")
+        for name in ("over_beaming_mm", "model_relative_uncertainty"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name} must be >= 0, got {getattr(self, name)}")
+        if not self.bowties:
+            raise InputError(f"scanner {self.name!r} needs at least one bowtie")
+        for name in self.bowties:
+            if not any(bowtie == name for bowtie, _ in self.half_value_layer_mm_al):
+                raise InputError(f"scanner {self.name!r} has no half-value layer for {name!r}")
+        unknown = {name for _, name in self.filter_patterns} - set(self.bowties)
+        if unknown:
+            raise InputError(f"filter_patterns name unknown bowties: {sorted(unknown)}")
+
+    def half_value_layer_at(self, bowtie: str, tube_voltage_kv: float) -> float:
+        """First half-value layer [mm Al], linear in the tube voltage between tabulated ones.
+
+        Raises
+        ------
+        InputError
+            If the bowtie is unknown or the voltage lies outside its table.
+        """
+        pairs = sorted(
+            (kv, hvl) for (name, kv), hvl in self.half_value_layer_mm_al.items() if name == bowtie
+        )
+        if not pairs or not pairs[0][0] <= tube_voltage_kv <= pairs[-1][0]:
+            known = f"{pairs[0][0]}-{pairs[-1][0]} kV" if pairs else f"{sorted(self.bowties)}"
+            raise InputError(
+                f"scanner {self.name!r} has no half-value layer for bowtie {bowtie!r} at"
+                f" {tube_voltage_kv:g} kV; known: {known}"
+            )
+        voltage, hvl = zip(*pairs, strict=True)
+        return float(np.interp(tube_voltage_kv, voltage, hvl))
