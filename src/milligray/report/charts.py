@@ -1,0 +1,192 @@
+"""Charts of the report as inline SVG: organ doses, dose-volume histograms, profiles along z."""
+
+# ruff: noqa: PLC0415 - matplotlib is loaded only when a report is drawn
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from milligray.typing import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK = "#1f2933"
+MUTED = "#7b8794"
+BAR = "#3b6ea5"
+GRID = "#d9dee4"
+PALETTE = (
+    "#3b6ea5", "#c8553d", "#588157", "#8e5ea2", "#d19a2a", "#3a8f93",
+    "#7a4b3a", "#5c6b7a", "#b0437c", "#8a9a3b", "#1f2f5c", "#e08b6b",
+)  # fmt: skip
+_TWO_COLUMNS_FROM = 46
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One organ of the bar chart: dose and its expanded uncertainty (k = 2), same unit."""
+
+    label: str
+    dose: float
+    expanded: float
+
+
+def organ_bar_chart(bars: Sequence[Bar], unit: str) -> str:
+    """Horizontal bars sorted by dose, with error bars of the expanded uncertainty.
+
+    Parameters
+    ----------
+    bars : sequence of Bar
+        1 to some hundred organs; from 46 on in two columns.
+    unit : str
+
+    Returns
+    -------
+    str
+        SVG element.
+    """
+    from matplotlib.figure import Figure
+
+    ordered = sorted(bars, key=lambda bar: bar.dose, reverse=True)
+    n_columns = 2 if len(ordered) >= _TWO_COLUMNS_FROM else 1
+    n_rows = -(-len(ordered) // n_columns)
+    figure = Figure(figsize=(7.4, 0.62 + 0.185 * n_rows), layout="constrained")
+    top = max((bar.dose + bar.expanded for bar in ordered), default=0.0)
+    axes = figure.subplots(1, n_columns, squeeze=False)[0]
+    for column, ax in enumerate(axes):
+        part = ordered[column * n_rows : (column + 1) * n_rows]
+        rows = np.arange(len(part))
+        ax.barh(rows, [bar.dose for bar in part], height=0.66, color=BAR, zorder=2)
+        ax.errorbar(
+            [bar.dose for bar in part],
+            rows,
+            xerr=[[min(bar.expanded, bar.dose) for bar in part], [bar.expanded for bar in part]],
+            fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.8, capthick=0.8, zorder=3,
+        )  # fmt: skip
+        ax.set_yticks(rows, [_shorten(bar.label) for bar in part])
+        ax.set_ylim(n_rows - 0.4, -0.6)
+        ax.set_xlim(0.0, 1.04 * top if top > 0 else 1.0)
+        ax.set_xlabel(f"mean absorbed dose [{unit}]")
+        _plain(ax, grid="x")
+        ax.tick_params(axis="y", length=0)
+    return _svg(figure, "organs")
+
+
+def dvh_chart(
+    dvh: Mapping[str, tuple[FloatArray, FloatArray]], names: Sequence[str], unit: str
+) -> str:
+    """Cumulative dose-volume histograms of the organs named (at most 12).
+
+    Parameters
+    ----------
+    dvh : mapping of str to (dose_bins, volume_fraction)
+    names : sequence of str
+        Which to draw, in the order of the legend.
+    unit : str
+
+    Returns
+    -------
+    str
+        SVG element.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.4, 3.1), layout="constrained")
+    ax = figure.subplots()
+    reach = 0.0
+    for n, name in enumerate(names[: len(PALETTE)]):
+        bins, fraction = dvh[name]
+        bins = np.append(bins, bins[-1])
+        fraction = np.append(fraction, 0.0)
+        ax.plot(bins, 100 * fraction, color=PALETTE[n], lw=1.5, label=_shorten(name))
+        reach = max(reach, float(bins[np.flatnonzero(fraction >= 0.005)[-1]]))
+    ax.set_xlim(0.0, 1.05 * reach if reach > 0 else 1.0)
+    ax.set_ylim(0.0, 102.0)
+    ax.set_xlabel(f"absorbed dose [{unit}]")
+    ax.set_ylabel("volume with at least this dose [%]")
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8)
+    _plain(ax, grid="both")
+    return _svg(figure, "dvh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One curve against z: positions [mm], values, axis label."""
+
+    z_mm: FloatArray
+    values: FloatArray
+    label: str
+
+
+def profile_chart(profiles: Sequence[Profile], scan_range_mm: tuple[float, float] | None) -> str:
+    """Curves along z below each other with the same z axis.
+
+    Parameters
+    ----------
+    profiles : sequence of Profile
+    scan_range_mm : (first, last) or None
+        Irradiated range, shaded.
+
+    Returns
+    -------
+    str
+        SVG element.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.4, 0.5 + 1.25 * len(profiles)), layout="constrained")
+    axes = figure.subplots(len(profiles), 1, sharex=True, squeeze=False)[:, 0]
+    for n, (ax, profile) in enumerate(zip(axes, profiles, strict=True)):
+        if profile.z_mm.size == 1:
+            ax.plot(profile.z_mm, profile.values, "o", color=PALETTE[n])
+        else:
+            ax.plot(profile.z_mm, profile.values, color=PALETTE[n], lw=1.5)
+        finite = profile.values[np.isfinite(profile.values)]
+        ax.set_ylim(0.0, 1.12 * float(finite.max()) if finite.size and finite.max() > 0 else 1.0)
+        ax.set_ylabel(profile.label, fontsize=8)
+        if scan_range_mm is not None:
+            ax.axvspan(*scan_range_mm, color="#eef2f6", zorder=0)
+        _plain(ax, grid="y")
+    figure.align_ylabels(list(axes))
+    axes[-1].set_xlabel("z [mm]  (inferior to superior)")
+    return _svg(figure, "profile")
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= 34 else name[:32] + "…"
+
+
+def _plain(ax: "Axes", *, grid: Literal["x", "y", "both"]) -> None:
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(MUTED)
+    ax.tick_params(labelsize=8, colors=INK, width=0.7)
+    ax.xaxis.label.set(size=8.5, color=INK)
+    ax.yaxis.label.set_color(INK)
+    ax.grid(visible=True, axis=grid, color=GRID, lw=0.6, zorder=0)
+    ax.set_axisbelow(True)
+
+
+def _svg(figure: "Figure", name: str) -> str:
+    """SVG element without prologue, metadata and namespaces, the same for the same figure."""
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": name}):
+        empty = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(buffer, format="svg", metadata=empty, transparent=True)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", text)
+    text = re.sub(r'(id="|url\(#|xlink:href="#)', rf"\g<1>{name}-", text)
+    text = re.sub(r'(<svg\b[^>]*?)\swidth="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg\b[^>]*?)\sheight="[^"]*"', r"\1", text, count=1)
+    return re.sub(r"\n\s*", "\n", text)

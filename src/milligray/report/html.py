@@ -1,0 +1,170 @@
+"""The report as one HTML page that needs nothing but itself."""
+
+# ruff: noqa: PLC0415 - jinja2 is loaded only when a report is written
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from milligray.report import charts, records, sections
+from milligray.report.overlay import (
+    WINDOW_CENTER_HU,
+    WINDOW_WIDTH_HU,
+    make_scene,
+    montage_png,
+    three_planes_png,
+)
+from milligray.report.result import ExamResult
+from milligray.report.tables import notes
+from milligray.score.budget import COVERAGE_FACTOR, combine, organ_budget
+
+_DVH_ORGANS = 12
+
+LIMITS = (
+    (
+        "The patient ends where the image ends: scatter from tissue beyond it, and dose to organs"
+        " beyond it, are missing."
+    ),
+    (
+        "Organs at the ends of the scan depend on the true start and end of irradiation"
+        " (over-ranging), which headers do not state; a few centimeters can change their"
+        " dose by a factor of two."
+    ),
+    "Localizer, bolus-tracking and other series of the same exam are not included unless given.",
+    (
+        "Small organs near the skin depend on the tube's start angle, which is unknown; their"
+        " uncertainty is larger than the budget says."
+    ),
+    (
+        "Absorbed dose is not risk: no effective dose is derived, since it is defined for reference"
+        " persons only."
+    ),
+)
+
+
+def write_html(result: ExamResult, path: Path) -> None:
+    """Write ``report.html``.
+
+    Parameters
+    ----------
+    result : ExamResult
+    path : Path
+
+    Notes
+    -----
+    No script, no external resource, no patient identity; prints on A4.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("milligray.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template("report.html.j2").render(**page_context(result))
+    path.write_text(text, encoding="utf-8")
+
+
+def page_context(result: ExamResult) -> dict[str, Any]:
+    """Everything the template shows.
+
+    Parameters
+    ----------
+    result : ExamResult
+
+    Returns
+    -------
+    dict
+        Text, tables and pictures by the template's names.
+    """
+    unit = result.dose.unit
+    scene = make_scene(result)
+    combined = combine(result.budget)
+    return {
+        "title": f"CT organ doses, {result.protocol.tube_voltage_kv:g} kV, {result.scanner.label}",
+        "scanner": result.scanner.label,
+        "created": result.manifest.get("created") or "",
+        "version": result.manifest.get("milligray_version") or "",
+        "method": result.dose.method,
+        "unit": unit,
+        "headlines": sections.headlines(result),
+        "not_clinical": sections.NOT_CLINICAL,
+        "cautions": sections.cautions(result),
+        "organs": sections.organ_lines(result),
+        "segmentation": result.organs.method,
+        "bar_chart": charts.organ_bar_chart(_bars(result), unit),
+        "planes_png": three_planes_png(scene),
+        "montage_png": montage_png(scene),
+        "window": f"center {WINDOW_CENTER_HU:g} HU, width {WINDOW_WIDTH_HU:g} HU",
+        "has_ct": result.patient.ct is not None,
+        "voxel_mm": " × ".join(f"{s:.3g}" for s in result.patient.grid.spacing_mm[::-1]),
+        "dvh_chart": charts.dvh_chart(result.dvh, _dvh_names(result), unit) if result.dvh else "",
+        "dvh_is_partial": len(result.dvh) > _DVH_ORGANS,
+        "n_dvh": _DVH_ORGANS,
+        "profile_chart": charts.profile_chart(_profiles(result), _scan_range(result)),
+        "protocol": sections.protocol_table(result),
+        "calibration": sections.calibration_table(result),
+        "budget": sections.budget_table(result),
+        "combined": sections.percent(combined),
+        "expanded": sections.percent(COVERAGE_FACTOR * combined),
+        "records": records.records_table(result),
+        "provenance": records.provenance_table(result),
+        "notes": notes(result),
+        "limits": LIMITS,
+        "sources": result.scanner.sources,
+    }
+
+
+def _bars(result: ExamResult) -> list[charts.Bar]:
+    return [
+        charts.Bar(
+            label=row.organ,
+            dose=row.mean_dose_mgy,
+            expanded=COVERAGE_FACTOR
+            * row.mean_dose_mgy
+            * combine(organ_budget(row.relative_uncertainty, result.budget)),
+        )
+        for row in result.organ_doses.rows
+        if np.isfinite(row.mean_dose_mgy)
+    ]
+
+
+def _dvh_names(result: ExamResult) -> list[str]:
+    """Name the organs with the highest mean dose, in falling order."""
+    rows = sorted(result.organ_doses.rows, key=lambda row: row.mean_dose_mgy, reverse=True)
+    return [row.organ for row in rows if row.organ in result.dvh][:_DVH_ORGANS]
+
+
+def _profiles(result: ExamResult) -> list[charts.Profile]:
+    protocol, grid, body = result.protocol, result.dose.grid, result.patient.body
+    current, label = protocol.relative_current, "tube current\n/ mean"
+    if protocol.tube_current_ma is not None:
+        current, label = current * protocol.tube_current_ma, "tube current\n[mA]"
+    profiles = [charts.Profile(z_mm=protocol.slice_position_mm, values=current, label=label)]
+    diameter = result.water_equivalent_diameter_mm
+    if diameter is not None:
+        own = next(g for g in result.image_grids if g.shape[0] == diameter.size)
+        z = own.axis_centers_mm(0)
+        profiles.append(
+            charts.Profile(z_mm=z, values=diameter, label="water-equiv.\ndiameter [mm]")
+        )
+    mass = np.where(body, result.patient.density_g_cm3, np.float32(0.0)).astype(np.float64)
+    per_slice = mass.sum(axis=(1, 2))
+    energy = (mass * result.dose.dose_mgy).sum(axis=(1, 2))
+    mean = np.divide(energy, per_slice, out=np.zeros_like(energy), where=per_slice > 0)
+    profiles.append(
+        charts.Profile(
+            z_mm=grid.axis_centers_mm(0), values=mean, label=f"mean dose\n[{result.dose.unit}]"
+        )
+    )
+    return profiles
+
+
+def _scan_range(result: ExamResult) -> tuple[float, float] | None:
+    first, last = result.protocol.scan_start_mm, result.protocol.scan_end_mm
+    if first is None or last is None:
+        return None
+    return min(first, last), max(first, last)

@@ -1,0 +1,104 @@
+"""Everything one CT exam hands to the writers: the noun."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from milligray.errors import GeometryError, InputError
+from milligray.patient.patient import Patient
+from milligray.read.series import CtProtocol
+from milligray.score.dose import BudgetEntry, DoseMap, OrganDoses
+from milligray.segment.organs import OrganMap
+from milligray.source.scanner import Scanner
+from milligray.source.spectrum import Spectrum
+from milligray.typing import FloatArray
+from milligray.volume import Grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExamResult:
+    """Dose of one CT exam with all that explains it.
+
+    Parameters
+    ----------
+    dose : DoseMap
+        On the transport grid of `patient`.
+    organ_doses : OrganDoses
+        Same unit as `dose`.
+    patient : Patient
+    organs : OrganMap
+    protocol : CtProtocol
+    scanner : Scanner
+    spectrum : Spectrum
+    bowtie_name : str
+        Key in ``scanner.bowties``.
+    calibration : mapping of str to float, str or None
+        Absolute scale. Keys with a label in the report: ``ctdi_vol_mgy``,
+        ``phantom_diameter_mm``, ``simulated_ctdi_w_mgy_per_history``, ``factor`` (histories per
+        exam, or the number by which the simulated dose was multiplied),
+        ``relative_uncertainty``; further keys are shown as they are.
+    budget : tuple of BudgetEntry
+    manifest : mapping
+        Serializable as JSON. Keys the report understands: ``milligray_version``, ``created``,
+        ``seed``, ``histories``, ``batches``, ``seconds``, ``device``, ``hardware``, ``threads``,
+        ``versions``, ``tables``, ``models``, ``inputs``, ``settings``, ``transport``,
+        ``validation``; see docs/how-to/read-the-report.md.
+    water_equivalent_diameter_mm : ndarray, shape (n_slices,) [mm], optional
+        Per slice of the CT, or of the transport grid.
+    ssde_mgy : float, optional [mGy]
+    dlp_mgy_cm : float, optional [mGy cm]
+    warnings : tuple of str
+    dvh : mapping of str to (dose_bins_mgy, volume_fraction)
+        Cumulative dose-volume histograms by organ.
+    """
+
+    dose: DoseMap
+    organ_doses: OrganDoses
+    patient: Patient
+    organs: OrganMap
+    protocol: CtProtocol
+    scanner: Scanner
+    spectrum: Spectrum
+    bowtie_name: str
+    calibration: Mapping[str, Any]
+    budget: tuple[BudgetEntry, ...]
+    manifest: Mapping[str, Any]
+    dvh: Mapping[str, tuple[FloatArray, FloatArray]]
+    water_equivalent_diameter_mm: FloatArray | None = None
+    ssde_mgy: float | None = None
+    dlp_mgy_cm: float | None = None
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.dose.unit != self.organ_doses.unit:
+            raise InputError(
+                f"dose map is in {self.dose.unit}, organ doses in {self.organ_doses.unit}"
+            )
+        if not self.dose.grid.is_same_as(self.patient.grid):
+            raise GeometryError("the dose map must be on the patient's transport grid")
+        if not self.organ_doses.rows:
+            raise InputError("organ_doses has no row: nothing to report")
+        if self.water_equivalent_diameter_mm is not None:
+            diameter = np.array(self.water_equivalent_diameter_mm, dtype=np.float64)
+            allowed = {grid.shape[0] for grid in self.image_grids}
+            if diameter.ndim != 1 or diameter.size not in allowed:
+                raise InputError(
+                    f"water_equivalent_diameter_mm has shape {diameter.shape}; the CT or the"
+                    f" transport grid has {sorted(allowed)} slices"
+                )
+            diameter.setflags(write=False)
+            object.__setattr__(self, "water_equivalent_diameter_mm", diameter)
+
+    @property
+    def image_grids(self) -> tuple[Grid, ...]:
+        """Grid of the CT (if there is one), then the transport grid."""
+        if self.patient.ct is None:
+            return (self.patient.grid,)
+        return (self.patient.ct.grid, self.patient.grid)
+
+    @property
+    def is_absolute(self) -> bool:
+        """True if doses are in mGy, False if they are per 100 mAs."""
+        return self.dose.unit == "mGy"

@@ -1,0 +1,277 @@
+"""The report's words and tables: headline, warnings, organs, protocol, calibration, budget."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from milligray.report.result import ExamResult
+from milligray.score.budget import COVERAGE_FACTOR, combine, organ_budget
+
+SMALL_ORGAN_ML = 10.0
+NOT_CLINICAL = (
+    "Not for clinical decisions. Research software: it is no medical device, and no person has"
+    " checked this result."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """One figure at the top of the report."""
+
+    label: str
+    value: str
+    unit: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganLine:
+    """One row of the organ table, formatted; `share` of the highest dose is 0-1."""
+
+    organ: str
+    dose: str
+    statistics: str
+    expanded: str
+    interval: str
+    volume: str
+    mass: str
+    fraction: str
+    is_cut: bool
+    is_small: bool
+    share: float
+
+
+def headlines(result: ExamResult) -> list[Headline]:
+    """Figures for the top of the page; what is unknown is left out or said to be."""
+    protocol = result.protocol
+    phantom = protocol.phantom_diameter_mm
+    ctdi_hint = f"{phantom / 10:.0f} cm phantom" if phantom else "phantom not stated"
+    lines = [
+        Headline(
+            label="CTDIvol",
+            value=number(protocol.ctdi_vol_mgy),
+            unit="mGy" if protocol.ctdi_vol_mgy is not None else "",
+            hint=ctdi_hint if protocol.ctdi_vol_mgy is not None else "not given",
+        ),
+        Headline(
+            label="DLP",
+            value=number(result.dlp_mgy_cm),
+            unit="mGy cm" if result.dlp_mgy_cm is not None else "",
+        ),
+        Headline(
+            label="SSDE",
+            value=number(result.ssde_mgy),
+            unit="mGy" if result.ssde_mgy is not None else "",
+            hint="AAPM 204/220/293" if result.ssde_mgy is not None else "",
+        ),
+        Headline(label="Tube voltage", value=f"{protocol.tube_voltage_kv:g}", unit="kV"),
+    ]
+    histories = result.manifest.get("histories")
+    if isinstance(histories, int | float):
+        lines.append(
+            Headline(label="Histories", value=count(histories), unit="", hint=_worst(result))
+        )
+    return lines
+
+
+def cautions(result: ExamResult) -> list[str]:
+    """Reasons to read this result with care, the gravest first."""
+    found: list[str] = []
+    if not result.is_absolute:
+        found.append(
+            f"Doses are in {result.dose.unit}, not in mGy of this exam: no CTDIvol and no"
+            " measurement was given, so the absolute scale is that of the tube model."
+        )
+    if result.scanner.is_generic:
+        found.append(
+            "The scanner was not found in the library; a generic one stands in for it. Spectrum,"
+            " bowtie and geometry may differ, which the budget covers only roughly."
+        )
+    if "threshold" in result.organs.method.lower():
+        found.append(
+            "The regions are tissues found by threshold, not organs. Give organ labels to get"
+            " organ doses."
+        )
+    if result.dose.method.startswith("network"):
+        found.append(f"The dose was predicted by a network ({result.dose.method}), not simulated.")
+    unknown = [r.organ for r in result.organ_doses.rows if math.isnan(r.fraction_in_image)]
+    partly = [r.organ for r in result.organ_doses.rows if r.fraction_in_image < 0.995]
+    if unknown:
+        found.append(
+            f"Cut by the edge of the image: {_listed(unknown)}. The dose is that of the part"
+            " inside the image; the dose of the whole organ differs, mostly it is lower."
+        )
+    if partly:
+        found.append(f"Only partly inside the image: {_listed(partly)} (see the table).")
+    found += [text for text in result.warnings if text not in found]
+    return found
+
+
+def organ_lines(result: ExamResult) -> list[OrganLine]:
+    """Rows of the organ table in the order of the organ map."""
+    rows = result.organ_doses.rows
+    top = max((row.mean_dose_mgy for row in rows), default=0.0)
+    lines = []
+    for row in rows:
+        expanded = COVERAGE_FACTOR * combine(organ_budget(row.relative_uncertainty, result.budget))
+        is_cut = not row.fraction_in_image >= 0.995
+        lines.append(
+            OrganLine(
+                organ=row.organ,
+                dose=number(row.mean_dose_mgy),
+                statistics=percent(row.relative_uncertainty),
+                expanded=percent(expanded),
+                interval=interval(row.mean_dose_mgy, expanded),
+                volume=number(row.volume_ml),
+                mass=number(row.mass_g),
+                fraction=percent(row.fraction_in_image, "cut, size unknown"),
+                is_cut=is_cut,
+                is_small=row.volume_ml < SMALL_ORGAN_ML,
+                share=row.mean_dose_mgy / top if top > 0 else 0.0,
+            )
+        )
+    return lines
+
+
+def protocol_table(result: ExamResult) -> list[tuple[str, str]]:
+    """How the scan was made, as (what, value)."""
+    protocol = result.protocol
+    phantom = protocol.phantom_diameter_mm
+    current = protocol.relative_current
+    spread = f"{float(current.min()):.2f} to {float(current.max()):.2f} of the mean"
+    ctdi = "not given" if protocol.ctdi_vol_mgy is None else f"{protocol.ctdi_vol_mgy:.4g} mGy"
+    if protocol.ctdi_vol_mgy is not None and phantom:
+        ctdi += f" ({phantom / 10:.0f} cm phantom)"
+    hvl = result.spectrum.half_value_layer_mm_al
+    rows: list[tuple[str, str | None]] = [
+        ("Scanner in the header", f"{protocol.manufacturer} {protocol.model}".strip() or None),
+        ("Scanner model used", result.scanner.label),
+        ("Bowtie filter", result.bowtie_name + _given(" (header: {})", protocol.filter_type)),
+        ("Tube voltage", f"{protocol.tube_voltage_kv:g} kV"),
+        (
+            "Spectrum",
+            f"{result.spectrum.name}, mean {result.spectrum.mean_energy_kev:.1f} keV"
+            + ("" if hvl is None else f", first HVL {hvl:.2f} mm Al"),
+        ),
+        ("Scan mode", protocol.scan_mode),
+        ("Pitch", f"{protocol.pitch:g}"),
+        ("Total collimation", f"{protocol.collimation_mm:g} mm"),
+        ("Over-beaming", f"{result.scanner.over_beaming_mm:g} mm"),
+        ("Rotation time", _with_unit(protocol.rotation_time_s, "s")),
+        ("Mean tube current", _with_unit(protocol.tube_current_ma, "mA")),
+        ("Mean effective exposure", _with_unit(protocol.effective_mas, "mAs")),
+        ("Tube current along z", spread),
+        ("Slice thickness", _with_unit(protocol.slice_thickness_mm, "mm")),
+        ("Images along z", _range(*map(float, protocol.slice_position_mm[[0, -1]]))),
+        ("Irradiated range", _scan_range(result)),
+        ("Patient position", protocol.patient_position),
+        ("CTDIvol", ctdi),
+        ("Protocol read from", {"dicom": "DICOM header", "file": "protocol file"}[protocol.origin]),
+    ]
+    return [(name, value) for name, value in rows if value is not None]
+
+
+_CALIBRATION_LABELS = {
+    "ctdi_vol_mgy": "CTDIvol taken as the truth [mGy]",
+    "phantom_diameter_mm": "CTDI phantom diameter [mm]",
+    "simulated_ctdi_w_mgy_per_history": "Simulated CTDIw per history [mGy]",
+    "factor": "Calibration factor",
+    "relative_uncertainty": "Statistics of the simulated CTDI (k = 1)",
+}
+
+
+def calibration_table(result: ExamResult) -> list[tuple[str, str]]:
+    """How the absolute scale was made, as (what, value)."""
+    rows = []
+    for key, value in result.calibration.items():
+        text = percent(value) if key == "relative_uncertainty" else show(value)
+        rows.append((_CALIBRATION_LABELS.get(key, key.replace("_", " ")), text))
+    return rows
+
+
+def budget_table(result: ExamResult) -> list[tuple[str, str, str, str]]:
+    """Lines of the uncertainty budget: component, kind, relative uncertainty (k = 1), basis."""
+    return [
+        (entry.component, entry.kind, percent(entry.relative_uncertainty), entry.basis)
+        for entry in result.budget
+    ]
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, plain; a dash for what is unknown."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{digits}f}" if digits <= 5 else f"{value:.2e}"
+
+
+def percent(value: float | None, unknown: str = "–") -> str:
+    """Fraction as per cent with two significant digits."""
+    if value is None or not math.isfinite(value):
+        return unknown
+    share = 100.0 * value
+    return f"{share:.0f} %" if share >= 9.95 or share == 0 else f"{share:.2g} %"
+
+
+def interval(value: float, relative: float) -> str:
+    """Interval ``value (1 +- relative)`` with the digits of `number`, never below 0."""
+    if not (math.isfinite(value) and math.isfinite(relative)):
+        return "–"
+    return f"{number(max(0.0, value * (1 - relative)))} – {number(value * (1 + relative))}"
+
+
+def count(value: float) -> str:
+    """Large number in short: 1.0e8 as 1.0 x 10^8 in typography."""
+    if value < 1e5:
+        return f"{value:,.0f}".replace(",", " ")
+    exponent = math.floor(math.log10(value))
+    superscript = str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{value / 10**exponent:.2g} × 10{superscript}"
+
+
+def show(value: object) -> str:
+    """Any manifest value as text for a table."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {show(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(show(item) for item in value)
+    return str(value)
+
+
+def _worst(result: ExamResult) -> str:
+    large = [r for r in result.organ_doses.rows if r.volume_ml >= SMALL_ORGAN_ML]
+    values = [r.relative_uncertainty for r in large if math.isfinite(r.relative_uncertainty)]
+    return f"organs ≥ 10 mL: ≤ {percent(max(values))}" if values else ""
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:8])
+    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+
+
+def _given(template: str, value: Any) -> str:  # noqa: ANN401 - any printable value
+    return template.format(value) if value else ""
+
+
+def _with_unit(value: float | None, unit: str) -> str | None:
+    return None if value is None else f"{value:.4g} {unit}"
+
+
+def _range(first: float, last: float) -> str:
+    return f"{first:.1f} to {last:.1f} mm ({abs(last - first) / 10:.1f} cm)"
+
+
+def _scan_range(result: ExamResult) -> str:
+    first, last = result.protocol.scan_start_mm, result.protocol.scan_end_mm
+    if first is None or last is None:
+        return "not given; the range of the images was taken"
+    return _range(min(first, last), max(first, last))

@@ -1,0 +1,172 @@
+"""Organ table as CSV and the result as strict JSON."""
+
+import csv
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from milligray.report.result import ExamResult
+from milligray.score.budget import COVERAGE_FACTOR, combine, organ_budget
+from milligray.score.dose import OrganDose, OrganDoses
+
+SCHEMA = "milligray-result/1"
+
+_DOSE_COLUMN = {"mGy": "mean_dose_mgy", "mGy per 100 mAs": "mean_dose_mgy_per_100mas"}
+
+
+def dose_column(unit: str) -> str:
+    """Name of the dose column for a unit."""
+    return _DOSE_COLUMN[unit]
+
+
+def write_organ_csv(organ_doses: OrganDoses, path: Path) -> None:
+    """Write ``organ_doses.csv``: one row an organ, in the order of the organ map.
+
+    Parameters
+    ----------
+    organ_doses : OrganDoses
+    path : Path
+
+    Notes
+    -----
+    Uncertainties are relative, k = 1, statistics only. The field `fraction_in_image` is empty
+    when the organ is cut by the image and its full size is not known.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_columns(organ_doses.unit))
+        for row in organ_doses.rows:
+            writer.writerow(["" if value is None else value for value in _row(row)])
+
+
+def _columns(unit: str) -> list[str]:
+    return [
+        "organ",
+        dose_column(unit),
+        "relative_uncertainty",
+        "volume_ml",
+        "mass_g",
+        "fraction_in_image",
+        "method",
+    ]
+
+
+def _row(row: OrganDose) -> list[str | None]:
+    return [
+        row.organ,
+        _digits(row.mean_dose_mgy, 6),
+        _digits(row.relative_uncertainty, 4),
+        _digits(row.volume_ml, 6),
+        _digits(row.mass_g, 6),
+        _digits(row.fraction_in_image, 4),
+        row.method,
+    ]
+
+
+def _digits(value: float, n: int) -> str | None:
+    return f"{value:.{n}g}" if math.isfinite(value) else None
+
+
+def result_document(result: ExamResult) -> dict[str, Any]:
+    """Collect the whole result but its maps, ready for JSON: ``result.json`` and ``--json``.
+
+    Parameters
+    ----------
+    result : ExamResult
+
+    Returns
+    -------
+    dict
+        The manifest's keys, and: ``schema``, ``unit``, ``method``, ``organ_doses`` (with the
+        expanded uncertainty of each), ``ctdi_vol_mgy``, ``dlp_mgy_cm``, ``ssde_mgy``,
+        ``calibration``, ``uncertainty_budget``, ``scanner``, ``spectrum``, ``protocol``,
+        ``warnings``, ``notes``. No NaN, no NumPy types.
+    """
+    column = dose_column(result.organ_doses.unit)
+    organs = []
+    for row in result.organ_doses.rows:
+        fields = dataclasses.asdict(row)
+        fields[column] = fields.pop("mean_dose_mgy")
+        fields["expanded_relative_uncertainty_k2"] = COVERAGE_FACTOR * combine(
+            organ_budget(row.relative_uncertainty, result.budget)
+        )
+        organs.append({"organ": fields.pop("organ"), column: fields.pop(column), **fields})
+    protocol = {
+        field.name: getattr(result.protocol, field.name)
+        for field in dataclasses.fields(result.protocol)
+        if field.name not in {"slice_position_mm", "relative_current", "notes"}
+    }
+    document = {
+        "schema": SCHEMA,
+        **result.manifest,
+        "unit": result.organ_doses.unit,
+        "method": result.dose.method,
+        "organ_doses": organs,
+        "ctdi_vol_mgy": result.protocol.ctdi_vol_mgy,
+        "dlp_mgy_cm": result.dlp_mgy_cm,
+        "ssde_mgy": result.ssde_mgy,
+        "calibration": result.calibration,
+        "uncertainty_budget": result.budget,
+        "combined_relative_uncertainty_k1": combine(result.budget),
+        "scanner": {
+            "name": result.scanner.name,
+            "label": result.scanner.label,
+            "is_generic": result.scanner.is_generic,
+            "bowtie": result.bowtie_name,
+            "sources": result.scanner.sources,
+        },
+        "spectrum": {
+            "name": result.spectrum.name,
+            "mean_energy_kev": result.spectrum.mean_energy_kev,
+            "half_value_layer_mm_al": result.spectrum.half_value_layer_mm_al,
+        },
+        "protocol": protocol,
+        "segmentation": result.organs.method,
+        "transport_grid": {
+            "shape_zyx": result.patient.grid.shape,
+            "spacing_zyx_mm": result.patient.grid.spacing_mm,
+        },
+        "warnings": result.warnings,
+        "notes": notes(result),
+        "intended_use": "not for clinical decisions",
+    }
+    return {str(key): to_plain(item) for key, item in document.items()}
+
+
+def notes(result: ExamResult) -> tuple[str, ...]:
+    """List what every stage assumed, mended or left out, without repetitions."""
+    return tuple(
+        dict.fromkeys((*result.protocol.notes, *result.patient.notes, *result.organs.notes))
+    )
+
+
+def write_json(document: Mapping[str, Any], path: Path) -> None:
+    """Write strict JSON (RFC 8259: no NaN, no Infinity), two spaces of indent."""
+    text = json.dumps(to_plain(document), indent=2, allow_nan=False, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def to_plain(value: object) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """Turn NumPy and dataclass values into what JSON knows; NaN and infinities become None."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        return to_plain(value.tolist())
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [to_plain(item) for item in value]
+    return str(value)
