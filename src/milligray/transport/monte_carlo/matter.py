@@ -11,7 +11,7 @@ from milligray.patient.patient import Patient
 from milligray.physics.interactions import PhotonTables
 from milligray.transport.monte_carlo.flight import DENSITY_UNIT_G_CM3, Matter
 
-AMBIENT_RADIUS_CM = 150.0
+AMBIENT_RADIUS_CM = 400.0
 DRY_AIR = Material(
     name="air, dry",
     mass_fractions={"C": 0.000124, "N": 0.755268, "O": 0.231781, "Ar": 0.012827},

@@ -1,0 +1,125 @@
+"""Transport that scores only some regions: phantoms with chambers, published benchmark cases."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from milligray.errors import InputError
+from milligray.patient.patient import Patient
+from milligray.transport.monte_carlo.batches import Tally, available_threads, run_batches
+from milligray.transport.monte_carlo.engine import (
+    BATCHES_PER_CHECK,
+    ESTIMATORS,
+    MIN_BATCHES,
+    Estimator,
+    Source,
+    batch_statistics,
+)
+from milligray.transport.monte_carlo.matter import pack_matter
+from milligray.typing import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RegionDeposit:
+    """Energy imparted in regions, per source photon.
+
+    Parameters
+    ----------
+    energy_kev : ndarray, shape (n_regions,) [keV per history]
+    relative_uncertainty : ndarray, shape (n_regions,)
+        k = 1, from batches.
+    batches_kev : ndarray, shape (n_batches, n_regions) [keV per history]
+    histories : int
+    """
+
+    energy_kev: FloatArray
+    relative_uncertainty: FloatArray
+    batches_kev: FloatArray
+    histories: int
+
+
+def transport_to_regions(
+    patient: Patient,
+    source: Source,
+    membership: scipy.sparse.csr_matrix,
+    *,
+    precision: float,
+    judged: Callable[[FloatArray], npt.NDArray[np.bool_]] | None = None,
+    max_histories: int = 10**9,
+    seed: int = 1,
+    estimator: Estimator = "track-length",
+    ambient: str = "vacuum",
+    threads: int | None = None,
+    batch_histories: int = 100_000,
+) -> RegionDeposit:
+    """Score the energy imparted in regions given by their share of every voxel.
+
+    Parameters
+    ----------
+    patient : Patient
+    source : Source
+    membership : csr matrix, shape (n_regions, n_voxels)
+        Fraction of each voxel that belongs to the region.
+    precision : float
+        Stop when every judged region has at most this relative standard deviation.
+    judged : callable, optional
+        From the mean energies to the regions that the goal holds for; default: all.
+    max_histories : int
+        Stop there in any case.
+    """
+    if membership.shape[1] != patient.density_g_cm3.size:
+        raise InputError("membership does not belong to this patient's grid")
+    tally_bin, to_regions = _bins(membership)
+    matter, tables = pack_matter(
+        patient, max_energy_kev=source.max_energy_kev, ambient=ambient, tally_bin=tally_bin
+    )
+    emission = source.emission_tables(patient.grid.corner_lps_mm)
+    results: list[FloatArray] = []
+
+    def on_batch(number: int, tally: Tally) -> bool:
+        results.append(to_regions @ tally / batch_histories)
+        tally[:] = 0.0
+        n = number + 1
+        if n % BATCHES_PER_CHECK or n < MIN_BATCHES:
+            return True
+        mean, relative = batch_statistics(np.array(results))
+        mask = judged(mean) if judged is not None else np.ones(mean.size, dtype=bool)
+        return bool(np.any(relative[mask & (mean > 0)] > precision))
+
+    n = run_batches(
+        emission, matter, tables, estimator=ESTIMATORS[estimator], seed=seed,
+        batch_histories=batch_histories, n_bins=to_regions.shape[1],
+        threads=threads or available_threads(), on_batch=on_batch,
+        max_batches=max(MIN_BATCHES, -(-max_histories // batch_histories)),
+    )  # fmt: skip
+    batches = np.array(results)
+    mean, relative = batch_statistics(batches)
+    return RegionDeposit(
+        energy_kev=mean, relative_uncertainty=relative, batches_kev=batches,
+        histories=n * batch_histories,
+    )  # fmt: skip
+
+
+def _bins(
+    membership: scipy.sparse.csr_matrix,
+) -> tuple[npt.NDArray[np.int32], scipy.sparse.csr_matrix]:
+    """Tally bin of each voxel, and the matrix from bins to regions.
+
+    Bin 0 takes all voxels of no region. Whole, disjoint regions share one bin each; otherwise
+    every voxel of a region gets a bin of its own.
+    """
+    n_regions, n_voxels = membership.shape
+    tally_bin = np.zeros(n_voxels, dtype=np.int32)
+    used = np.unique(membership.indices)
+    if used.size == membership.nnz and np.all(membership.data == 1):
+        region = np.repeat(np.arange(n_regions, dtype=np.int32), np.diff(membership.indptr))
+        tally_bin[membership.indices] = region + 1
+        weights = scipy.sparse.identity(n_regions, format="csr")
+    else:
+        tally_bin[used] = np.arange(1, used.size + 1, dtype=np.int32)
+        weights = membership[:, used]
+    nothing = scipy.sparse.csr_matrix((n_regions, 1))
+    return tally_bin, scipy.sparse.hstack([nothing, weights]).tocsr()
