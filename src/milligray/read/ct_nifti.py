@@ -74,7 +74,7 @@ def _hounsfield(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
         whole = highest <= _INT16.max and np.array_equal(values, np.rint(values))
         if not whole:
             return values.astype(np.float32, copy=False)
-        return np.maximum(values, _INT16.min).astype(np.int16)
+        return np.asarray(np.maximum(values, _INT16.min).astype(np.int16))
     if highest > _INT16.max:
         return values.astype(np.float32)
     if lowest < _INT16.min:

@@ -24,6 +24,12 @@ from milligray.read.slice_header import ENHANCED_CT, PLAIN_CT, SliceHeader, slic
 
 _TAGS: Any = [*IMAGE_KEYWORDS, *SCAN_KEYWORDS, *FRAME_KEYWORDS, *PATIENT_KEYWORDS, *PRIVATE_TAGS]
 
+_BARE_STARTS = (
+    b"\x08\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00", b"\x08\x00\x16\x00",
+    b"\x02\x00\x00\x00", b"\x02\x00\x01\x00", b"\x02\x00\x02\x00",
+)  # fmt: skip
+"""First attributes of old files that lack the preamble."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderScan:
@@ -124,27 +130,36 @@ def _read_header(file: Path) -> Dataset | None:
     try:
         with file.open("rb") as stream:
             start = stream.read(132)
-        has_magic = start[128:132] == b"DICM"
-        bare = start[:4] in (b"\x08\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00",
-                             b"\x08\x00\x16\x00", b"\x02\x00\x00\x00")  # fmt: skip
-        if not has_magic and not bare:
-            return None
-        dataset = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+            has_magic = start[128:] == b"DICM"
+            if not has_magic and start[:4] not in _BARE_STARTS:
+                return None
+            stream.seek(0)
+            dataset = pydicom.dcmread(
+                stream, stop_before_pixels=True, force=True, specific_tags=_TAGS
+            )
+            is_cut = stream.read(1) == b""
     except OSError as error:
         raise FormatError(f"{file.name} cannot be read: {error.strerror or 'EOF'}") from error
     except Exception as error:
         if not has_magic:
             return None
-        raise FormatError(
-            f"{file.name} is a damaged or truncated DICOM file ({type(error).__name__});"
-            " copy it again from the archive or remove it"
-        ) from error
+        raise _truncated(file) from error
     tags = Tags([dataset])
-    if not tags.text("Modality") and not tags.text("SOPClassUID"):
-        if has_magic and len(dataset) < 3:
-            raise FormatError(
-                f"{file.name} is a truncated DICOM file: it ends before its image description;"
-                " copy it again from the archive or remove it"
-            )
-        return dataset if has_magic else None
-    return dataset
+    sop_class = tags.text("SOPClassUID")
+    is_image = sop_class in (PLAIN_CT, *ENHANCED_CT) or (
+        not sop_class and tags.text("Modality") == "CT"
+    )
+    if has_magic and is_cut and (is_image or len(dataset) < 3) and not _is_deflated(dataset):
+        raise _truncated(file)
+    return dataset if has_magic or tags.text("Modality") else None
+
+
+def _is_deflated(dataset: Dataset) -> bool:
+    return str(dataset.file_meta.get("TransferSyntaxUID", "")) == "1.2.840.10008.1.2.1.99"
+
+
+def _truncated(file: Path) -> FormatError:
+    return FormatError(
+        f"{file.name} is a damaged or truncated DICOM file: it ends before its pixels;"
+        " copy it again from the archive or remove it"
+    )
