@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from milligray.materials.cross_sections import mu_rho_cm2_g
 from milligray.materials.hu_calibration import HuCalibration
+from milligray.patient.voxel_loop import last_at_or_below, voxel_loop
 from milligray.typing import BoolArray, FloatArray, LabelArray
 
 TISSUE_ENERGY_KEV = 60.0
@@ -83,16 +83,7 @@ def kernel_tables(calibration: HuCalibration) -> tuple[FloatArray, FloatArray, F
     )
 
 
-@numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def last_at_or_below(edges, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Index of the last edge that is <= value; 0 below all of them."""
-    row = edges.size - 1
-    while row > 0 and edges[row] > value:
-        row -= 1
-    return row
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@voxel_loop
 def _block_kernel(  # type: ignore[no-untyped-def]  # noqa: ANN202
     hu,  # noqa: ANN001
     body,  # noqa: ANN001

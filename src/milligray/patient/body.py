@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from milligray.patient.voxel_loop import voxel_loop
 from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Volume
 
@@ -125,7 +125,7 @@ def _coarse_body(hu: FloatArray, spacing_mm: tuple[float, float, float]) -> Bool
 
 
 def _is_patient(piece: BoolArray, hu: FloatArray, spacing_mm: tuple[float, float, float]) -> bool:
-    """False for couches (thin, wide plates) and foams."""
+    """Tell limbs from couches (thin, wide plates) and foams."""
     if float(hu[piece].mean()) < -250.0:
         return False
     footprint = np.count_nonzero(piece.any(axis=1))
@@ -139,7 +139,7 @@ def _enlarge(mask: BoolArray, factor: tuple[int, ...], shape: tuple[int, ...]) -
     return np.ascontiguousarray(big[: shape[0], : shape[1]])
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@voxel_loop
 def _mean_kernel(values, factor, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     nz, ny, nx = values.shape
     row = np.empty(out.shape[2], dtype=np.float64)

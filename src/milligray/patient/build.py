@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +12,7 @@ from milligray.materials.hu_calibration import HuCalibration, load_hu_calibratio
 from milligray.patient.blocks import block_tissues
 from milligray.patient.body import BODY_THRESHOLD_HU, find_body
 from milligray.patient.patient import Patient
+from milligray.patient.voxel_loop import voxel_loop
 from milligray.read.series import CtSeries
 from milligray.typing import BoolArray
 from milligray.volume import Grid, Volume
@@ -161,7 +161,7 @@ def _without_surroundings(
     return out, int(_blank_kernel(values, body, BODY_THRESHOLD_HU, AIR_HU, out))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@voxel_loop
 def _blank_kernel(values, body, threshold, air, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     nz, ny, nx = values.shape
     removed = 0

@@ -68,7 +68,8 @@ class Patient:
             raise InputError("density_g_cm3 must be finite and >= 0")
         if int(index.max()) >= len(self.materials):
             raise InputError(
-                f"material_index reaches {index.max()}, but there are {len(self.materials)} materials"
+                f"material_index reaches {index.max()}, but there are"
+                f" {len(self.materials)} materials"
             )
         if not self.grid.is_axis_aligned:
             raise InputError(

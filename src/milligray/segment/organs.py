@@ -43,6 +43,8 @@ class OrganMap:
         labels.setflags(write=False)
         object.__setattr__(self, "labels", labels)
         if len(set(self.names.values())) != len(self.names):
-            raise InputError("organ names must be unique; rename the repeated ones in the names file")
+            raise InputError(
+                "organ names must be unique; rename the repeated ones in the names file"
+            )
         if 0 in self.names:
             raise InputError("label 0 is background and cannot be an organ")
