@@ -1,5 +1,6 @@
 """Tolerant access to DICOM attributes, and the allow-list of those that are read at all."""
 
+import logging
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,15 +35,24 @@ SCAN_KEYWORDS = (
 
 FRAME_KEYWORDS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 
+_CHATTY = ("pydicom", "pylibjpeg", "openjpeg", "libjpeg", "rle")
 _BAD_VALUE = (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, OverflowError)
 
 
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
-    """Silence pydicom's remarks about untidy headers: this reader judges them itself."""
+    """Silence remarks about untidy headers: this reader judges them, and they quote values."""
+    loggers = [logging.getLogger(name) for name in _CHATTY]
+    levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.CRITICAL + 1)
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
 
 
 @dataclass(frozen=True, slots=True)
