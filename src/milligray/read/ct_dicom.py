@@ -147,6 +147,11 @@ def _padding_notes(headers: Sequence[SliceHeader]) -> list[str]:
 
 def _check_hounsfield(values: npt.NDArray[np.generic], headers: Sequence[SliceHeader]) -> None:
     lost = [header for header in headers if header.intercept is None]
+    if 0 < len(lost) < len(headers):
+        raise InputError(
+            f"RescaleIntercept (0028,1052) is missing in {len(lost)} of {len(headers)} slices,"
+            f" e.g. {lost[0].path.name}: their Hounsfield units are unknown"
+        )
     if lost and float(np.asarray(values.min())) > _TISSUE_FREE_HU:
         raise InputError(
             f"RescaleIntercept (0028,1052) is missing in {len(lost)} slices and no voxel is as thin"

@@ -3,12 +3,13 @@
 import logging
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 PATIENT_KEYWORDS = ("PatientID", "PatientName", "PatientBirthDate")
 """Read only to notice two persons in one folder; forgotten as soon as they are compared."""
@@ -61,11 +62,11 @@ class Tags:
 
     Parameters
     ----------
-    places : sequence of Dataset
+    places : list of Dataset
         For a frame of an enhanced object: its own functional groups, the shared ones, the root.
     """
 
-    places: Sequence[Dataset]
+    places: list[Dataset]
 
     def value(self, name: str | tuple[int, int]) -> Any:  # noqa: ANN401 - any DICOM value
         """First value that is there and not empty, else None; damaged values count as empty."""
@@ -75,6 +76,10 @@ class Tags:
                 if isinstance(name, tuple) and found is not None:
                     found = found.value
             except _BAD_VALUE:
+                continue
+            if isinstance(found, Sequence):
+                if len(found) > 0:
+                    return found
                 continue
             if found is not None and str(found).strip() not in ("", "None", "[]"):
                 return found

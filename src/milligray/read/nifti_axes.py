@@ -51,7 +51,7 @@ def read_nifti(path: str | Path) -> NiftiImage:
     except Exception as error:
         raise FormatError(
             f"{path.name} is not a readable NIfTI file ({type(error).__name__}); it is damaged or"
-            " another format"
+            " another format (SEG, RTSTRUCT and NRRD have to be converted first)"
         ) from error
     if values.ndim > 3 and all(n == 1 for n in values.shape[3:]):
         values = values.reshape(values.shape[:3])

@@ -110,5 +110,13 @@ def _split(
             return []
     return [
         SeriesPart(headers=tuple(members), name=f"{name} {value or 'unnamed'}")
-        for value, members in sorted(by_value.items())
+        for value, members in sorted(by_value.items(), key=lambda pair: _natural(pair[0]))
     ]
+
+
+def _natural(text: str) -> tuple[float, str]:
+    """Sort key that puts 2 before 10."""
+    try:
+        return float(text), text
+    except ValueError:
+        return float("inf"), text

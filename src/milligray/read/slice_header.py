@@ -180,6 +180,15 @@ def _digest(text: str, salt: bytes) -> str:
     return hashlib.blake2b(plain.encode(), key=salt, digest_size=8).hexdigest() if plain else ""
 
 
+def _phantom_code(item: Tags) -> str:
+    """DICOM code of the CTDI phantom, by its meaning if the code is not DICOM's."""
+    code = item.text("CodeValue")
+    meaning = item.text("CodeMeaning").upper()
+    if code in ("113690", "113691") or not meaning:
+        return code
+    return "113690" if "HEAD" in meaning else "113691" if "BODY" in meaning else code
+
+
 def _scan_header(tags: Tags) -> ScanHeader:
     phantom = tags.value("CTDIPhantomTypeCodeSequence")
     return ScanHeader(
@@ -195,7 +204,7 @@ def _scan_header(tags: Tags) -> ScanHeader:
         single_collimation_mm=tags.positive("SingleCollimationWidth"),
         total_collimation_mm=tags.positive("TotalCollimationWidth"),
         ctdi_vol_mgy=tags.positive("CTDIvol"),
-        phantom_code=Tags([phantom[0]]).text("CodeValue") if phantom else "",
+        phantom_code=_phantom_code(Tags([phantom[0]])) if phantom else "",
         rotation_center_lps_mm=tags.numbers("DataCollectionCenterPatient", 3),
         filter_type=tags.text("FilterType").upper(),
         body_part=tags.text("BodyPartExamined").upper(),

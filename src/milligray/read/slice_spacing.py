@@ -66,7 +66,7 @@ def slice_spacing(z_mm: FloatArray) -> SliceSpacing:
     gaps = np.diff(np.asarray(z_mm, dtype=np.float64))
     if gaps.size == 0 or np.any(gaps <= 0):
         raise GeometryError("slice positions must ascend and be at least two")
-    mean = float(gaps.mean())
+    mean = round(float(gaps.mean()), 6)
     tolerance = max(JITTER * mean, _ROUNDING_MM)
     even = z_mm[0] + mean * np.arange(len(z_mm))
     if np.all(np.abs(gaps - mean) <= tolerance) and np.all(
@@ -75,7 +75,7 @@ def slice_spacing(z_mm: FloatArray) -> SliceSpacing:
         return SliceSpacing(spacing_mm=mean, is_uniform=True, block_spacings_mm=(mean,))
     runs = _runs(gaps)
     _refuse_missing(z_mm, gaps, runs)
-    spacings = tuple(float(np.mean(gaps[first:last])) for first, last in runs)
+    spacings = tuple(round(float(np.mean(gaps[first:last])), 6) for first, last in runs)
     long = [s for s, (first, last) in zip(spacings, runs, strict=True) if last - first > 1]
     finest = min(long or spacings)
     return SliceSpacing(spacing_mm=finest, is_uniform=False, block_spacings_mm=spacings)

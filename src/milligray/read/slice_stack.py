@@ -117,6 +117,11 @@ def stack_slices(headers: tuple[SliceHeader, ...]) -> SliceStack:
     else:
         spacing = slice_spacing(corners[:, 2])
         _check_drift(corners, plane, notes)
+    if thickness < 0.5 * spacing.spacing_mm:
+        notes.append(
+            f"slices of {thickness:.4g} mm stand {spacing.spacing_mm:.4g} mm apart: what lies"
+            " between them was not imaged and is taken as in the nearest slice"
+        )
     tilt = float(np.arccos(min(1.0, plane.normal[2])))
     if tilt > ALIGNED_RAD:
         notes.append(

@@ -362,3 +362,63 @@ def test_folder_without_ct(tmp_path, write_series, hu):
 def test_missing_pixel_spacing_is_named(write_series, hu):
     with pytest.raises(InputError, match="pixel spacing"):
         read_ct_series(write_series(hu, alter=lambda d: d.pop("PixelSpacing")))
+
+
+def test_gantry_tilt_of_a_patient_on_the_side_is_taken_out(write_series):
+    """The shear then runs along x: rows are stored along y, columns along a tilted x."""
+    tilt, n = np.deg2rad(15.0), 10
+    k, _, i = np.meshgrid(np.arange(n), np.arange(5), np.arange(8), indexing="ij")
+    hu = np.rint(10 * (2.0 * k - i * np.sin(tilt))).astype(np.int16)
+    folder = write_series(
+        hu,
+        z_mm=2.0 * np.arange(n),
+        spacing=(2.0, 1.0, 1.0),
+        origin=(0.0, 0.0, 0.0),
+        row_direction=(0, 1),
+        column_direction=(1, 0),
+        per_slice=lambda _: {"ImageOrientationPatient": [0, 1, 0, np.cos(tilt), 0, -np.sin(tilt)]},
+        PatientPosition="FFDR",
+    )
+    ct = read_ct_series(folder)
+    z = ct.volume.grid.axis_centers_mm(0)
+    middle = ct.volume.values[:, 2, 4]
+    shift = -4 * np.sin(tilt)
+    inside = (z >= shift) & (z <= shift + 18.0)
+    np.testing.assert_allclose(middle[inside], 10 * z[inside], atol=1.01)
+    assert ct.volume.grid.spacing_mm == pytest.approx((2.0, 1.0, np.cos(tilt)))
+
+
+def test_odd_slice_of_another_size_is_left_beside(write_series, hu):
+    folder = write_series(hu)
+    write_series(hu[:1, :6], prefix="odd")
+    ct = read_ct_series(folder)
+    assert_is_canonical(ct, hu)
+    assert any("series 3#2: 1 slices" in note for note in ct.notes)
+
+
+def test_intercept_missing_in_some_slices_is_refused(write_series, hu):
+    folder = write_series(
+        hu, alter=lambda d: d.pop("RescaleIntercept") if d.InstanceNumber == 2 else None
+    )
+    with pytest.raises(InputError, match="missing in 1 of 5 slices"):
+        read_ct_series(folder)
+
+
+def test_gaps_between_thin_slices_are_noted(write_series, hu):
+    ct = read_ct_series(write_series(hu, SliceThickness=1.0))
+    assert any("was not imaged" in note for note in ct.notes)
+
+
+def test_unknown_unit_of_values_is_refused(write_series, hu):
+    with pytest.raises(InputError, match="not in Hounsfield units but Z_EFF"):
+        read_ct_series(write_series(hu, RescaleType="Z_EFF"))
+
+
+def test_more_phases_than_nine_are_counted_in_order(write_series, hu):
+    for phase in range(1, 12):
+        write_series(hu + np.int16(phase), prefix=f"t{phase}_", TemporalPositionIdentifier=phase)
+    folder = write_series(hu, TemporalPositionIdentifier=12)
+    with pytest.raises(InputError, match="12 CT series"):
+        read_ct_series(folder)
+    values = read_ct_series(folder, series="3#10").volume.values
+    np.testing.assert_array_equal(values, hu + np.int16(10))
