@@ -34,12 +34,15 @@ class Spectrum:
     name : str
     half_value_layer_mm_al : float or None [mm Al]
         First half-value layer on the central ray, if known.
+    fluence_per_cm2_mas : float or None [1/(cm2 mAs)]
+        Photons on the central ray at 1 m from the focal spot, if the tube model gives them.
     """
 
     edges_kev: FloatArray
     weights: FloatArray
     name: str
     half_value_layer_mm_al: float | None = None
+    fluence_per_cm2_mas: float | None = None
 
     def __post_init__(self) -> None:
         edges = np.array(self.edges_kev, dtype=np.float64)
@@ -160,7 +163,7 @@ def half_value_layer_mm_al(spectrum: Spectrum) -> float:
     --------
     >>> from milligray.source.spectrum import Spectrum, half_value_layer_mm_al
     >>> round(half_value_layer_mm_al(Spectrum.monoenergetic(60.0)), 2)
-    9.25
+    9.24
     """
     energy, weights = spectrum.centers_kev, spectrum.weights
     known = energy >= AIR_TABLE_MIN_KEV

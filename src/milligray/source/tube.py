@@ -58,7 +58,7 @@ def make_spectrum(
     Returns
     -------
     Spectrum
-        With `half_value_layer_mm_al` set.
+        With `half_value_layer_mm_al` and `fluence_per_cm2_mas` set.
 
     Raises
     ------
@@ -99,10 +99,12 @@ def make_spectrum(
         filtration_mm_al = _solve_filtration(kerma, mu, half_value_layer_mm_al, tube_voltage_kv)
     attenuation = np.exp(-mu * filtration_mm_al * CM_PER_MM)
     hvl = solve_half_value_layer_mm_al(kerma * attenuation, mu)
+    fluence = float(np.sum(weights * attenuation))
     edges, weights = _trim(edges, weights * attenuation)
     return Spectrum(
         edges_kev=edges,
         weights=weights,
+        fluence_per_cm2_mas=fluence,
         name=f"{tube_voltage_kv:g} kV, {filtration_mm_al:.2f} mm Al, HVL {hvl:.2f} mm Al",
         half_value_layer_mm_al=hvl,
     )
@@ -148,7 +150,7 @@ def _trim(edges: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArra
 
 
 def _unfiltered(kv: float, anode_deg: float, bin_kev: float) -> tuple[FloatArray, FloatArray]:
-    """Unfiltered spectrum from 10 keV on: edges (n + 1,) [keV] and photons per bin (n,)."""
+    """Unfiltered spectrum from 10 keV on: edges [keV], and photons per cm2 and mAs at 1 m."""
     key = f"{_CACHE_VERSION}|{version('spekpy')}|{kv!r}|{anode_deg!r}|{bin_kev!r}"
     name = f"tube_{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
     path = cache_folder() / name
@@ -182,7 +184,7 @@ def cache_folder() -> Path:
 
 def _read_cache(path: Path, key: str) -> tuple[FloatArray, FloatArray] | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             stored, edges, weights = str(file["key"]), file["edges"], file["weights"]
     except FileNotFoundError:
         return None
