@@ -83,7 +83,7 @@ def scan_folder(path: str | Path) -> FolderScan:
             is_ct = _is_ct(tags)
             modalities["CT" if is_ct else tags.text("Modality") or "unnamed"] += 1
             if is_ct:
-                headers.extend(slice_headers(dataset, file, salt))
+                headers.extend(_headers(dataset, file, salt))
     if not modalities:
         raise InputError(_no_dicom(path, files))
     if not headers:
@@ -124,6 +124,15 @@ def _is_ct(tags: Tags) -> bool:
     )
 
 
+def _headers(dataset: Dataset, file: Path, salt: bytes) -> list[SliceHeader]:
+    try:
+        return list(slice_headers(dataset, file, salt))
+    except FormatError:
+        raise
+    except Exception as error:
+        raise _damaged(file) from error
+
+
 def _read_header(file: Path) -> Dataset | None:
     """Allow-listed attributes of a file, None if it is not DICOM."""
     has_magic = False
@@ -143,14 +152,14 @@ def _read_header(file: Path) -> Dataset | None:
     except Exception as error:
         if not has_magic:
             return None
-        raise _truncated(file) from error
+        raise _damaged(file) from error
     tags = Tags([dataset])
     sop_class = tags.text("SOPClassUID")
     is_image = sop_class in (PLAIN_CT, *ENHANCED_CT) or (
         not sop_class and tags.text("Modality") == "CT"
     )
     if has_magic and is_cut and (is_image or len(dataset) < 3) and not _is_deflated(dataset):
-        raise _truncated(file)
+        raise _damaged(file)
     return dataset if has_magic or tags.text("Modality") else None
 
 
@@ -158,8 +167,8 @@ def _is_deflated(dataset: Dataset) -> bool:
     return str(dataset.file_meta.get("TransferSyntaxUID", "")) == "1.2.840.10008.1.2.1.99"
 
 
-def _truncated(file: Path) -> FormatError:
+def _damaged(file: Path) -> FormatError:
     return FormatError(
-        f"{file.name} is a damaged or truncated DICOM file: it ends before its pixels;"
-        " copy it again from the archive or remove it"
+        f"{file.name} is a truncated or damaged DICOM file; copy it again from the archive or"
+        " remove it"
     )

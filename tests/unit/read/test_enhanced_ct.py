@@ -87,3 +87,12 @@ def test_truncated_enhanced_file_is_named(enhanced, save_slice, tmp_path):
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(FormatError, match=r"multi\.dcm"):
         read_ct_series(path)
+
+
+def test_damaged_frame_description_is_named(enhanced, save_slice, tmp_path):
+    path = save_slice(enhanced, tmp_path / "multi.dcm")
+    content = path.read_bytes()
+    start = content.index(b"\x20\x00\x13\x91SQ")  # PlanePositionSequence
+    path.write_bytes(content[:start] + b"\xfe\xff\x00\xe0" + content[start + 4 :])
+    with pytest.raises(FormatError, match=r"multi\.dcm"):
+        read_ct_series(path)
