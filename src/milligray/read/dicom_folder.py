@@ -126,11 +126,18 @@ def _is_ct(tags: Tags) -> bool:
 
 def _headers(dataset: Dataset, file: Path, salt: bytes) -> list[SliceHeader]:
     try:
-        return list(slice_headers(dataset, file, salt))
+        headers = list(slice_headers(dataset, file, salt))
     except FormatError:
         raise
     except Exception as error:
         raise _damaged(file) from error
+    lost = sum(header.position_lps_mm is None for header in headers)
+    if 0 < lost < len(headers):
+        raise FormatError(
+            f"{file.name}: {lost} of {len(headers)} frames have no position; the file is damaged,"
+            " copy it again from the archive"
+        )
+    return headers
 
 
 def _read_header(file: Path) -> Dataset | None:
