@@ -4,7 +4,7 @@
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -37,7 +37,7 @@ class Bar:
 
 
 def organ_bar_chart(bars: Sequence[Bar], unit: str) -> str:
-    """Horizontal bars sorted by dose, with error bars of the expanded uncertainty.
+    """Draw horizontal bars sorted by dose, with error bars of the expanded uncertainty.
 
     Parameters
     ----------
@@ -71,22 +71,32 @@ def organ_bar_chart(bars: Sequence[Bar], unit: str) -> str:
         ax.set_yticks(rows, [_shorten(bar.label) for bar in part])
         ax.set_ylim(n_rows - 0.4, -0.6)
         ax.set_xlim(0.0, 1.04 * top if top > 0 else 1.0)
-        ax.set_xlabel(f"mean absorbed dose [{unit}]")
         _plain(ax, grid="x")
         ax.tick_params(axis="y", length=0)
+    label = f"mean absorbed dose [{unit}]"
+    if n_columns == 1:
+        axes[0].set_xlabel(label)
+    else:
+        figure.supxlabel(label, fontsize=8.5, color=INK)
     return _svg(figure, "organs")
 
 
-def dvh_chart(
-    dvh: Mapping[str, tuple[FloatArray, FloatArray]], names: Sequence[str], unit: str
-) -> str:
-    """Cumulative dose-volume histograms of the organs named (at most 12).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DvhCurve:
+    """One cumulative dose-volume histogram: dose bins and the share of volume above each."""
+
+    label: str
+    dose: FloatArray
+    volume_fraction: FloatArray
+
+
+def dvh_chart(curves: Sequence[DvhCurve], unit: str) -> str:
+    """Draw cumulative dose-volume histograms (at most 12, the rest is left out).
 
     Parameters
     ----------
-    dvh : mapping of str to (dose_bins, volume_fraction)
-    names : sequence of str
-        Which to draw, in the order of the legend.
+    curves : sequence of DvhCurve
+        In the order of the legend.
     unit : str
 
     Returns
@@ -99,12 +109,11 @@ def dvh_chart(
     figure = Figure(figsize=(7.4, 3.1), layout="constrained")
     ax = figure.subplots()
     reach = 0.0
-    for n, name in enumerate(names[: len(PALETTE)]):
-        bins, fraction = dvh[name]
-        bins = np.append(bins, bins[-1])
-        fraction = np.append(fraction, 0.0)
-        ax.plot(bins, 100 * fraction, color=PALETTE[n], lw=1.5, label=_shorten(name))
-        reach = max(reach, float(bins[np.flatnonzero(fraction >= 0.005)[-1]]))
+    for n, curve in enumerate(curves[: len(PALETTE)]):
+        dose = np.append(curve.dose, curve.dose[-1])
+        fraction = np.append(curve.volume_fraction, 0.0)
+        ax.plot(dose, 100 * fraction, color=PALETTE[n], lw=1.5, label=_shorten(curve.label))
+        reach = max(reach, float(dose[np.flatnonzero(fraction >= 0.005)[-1]]))
     ax.set_xlim(0.0, 1.05 * reach if reach > 0 else 1.0)
     ax.set_ylim(0.0, 102.0)
     ax.set_xlabel(f"absorbed dose [{unit}]")
@@ -124,7 +133,7 @@ class Profile:
 
 
 def profile_chart(profiles: Sequence[Profile], scan_range_mm: tuple[float, float] | None) -> str:
-    """Curves along z below each other with the same z axis.
+    """Draw curves along z below each other with the same z axis.
 
     Parameters
     ----------
@@ -148,7 +157,8 @@ def profile_chart(profiles: Sequence[Profile], scan_range_mm: tuple[float, float
             ax.plot(profile.z_mm, profile.values, color=PALETTE[n], lw=1.5)
         finite = profile.values[np.isfinite(profile.values)]
         ax.set_ylim(0.0, 1.12 * float(finite.max()) if finite.size and finite.max() > 0 else 1.0)
-        ax.set_ylabel(profile.label, fontsize=8)
+        ax.set_ylabel(profile.label)
+        ax.margins(x=0.01)
         if scan_range_mm is not None:
             ax.axvspan(*scan_range_mm, color="#eef2f6", zorder=0)
         _plain(ax, grid="y")
@@ -168,7 +178,7 @@ def _plain(ax: "Axes", *, grid: Literal["x", "y", "both"]) -> None:
         ax.spines[side].set_color(MUTED)
     ax.tick_params(labelsize=8, colors=INK, width=0.7)
     ax.xaxis.label.set(size=8.5, color=INK)
-    ax.yaxis.label.set_color(INK)
+    ax.yaxis.label.set(size=8.5, color=INK)
     ax.grid(visible=True, axis=grid, color=GRID, lw=0.6, zorder=0)
     ax.set_axisbelow(True)
 

@@ -5,7 +5,8 @@
 import math
 from typing import TYPE_CHECKING
 
-from milligray.report.sections import SMALL_ORGAN_ML, number, percent
+from milligray.report.sections import SMALL_ORGAN_ML
+from milligray.report.wording import number, percent
 from milligray.score.dose import OrganDoses
 
 if TYPE_CHECKING:

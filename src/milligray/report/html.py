@@ -7,15 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from milligray.report import charts, records, sections
-from milligray.report.overlay import (
-    WINDOW_CENTER_HU,
-    WINDOW_WIDTH_HU,
-    make_scene,
-    montage_png,
-    three_planes_png,
-)
+from milligray.report import charts, records, sections, wording
+from milligray.report.overlay import montage_png, three_planes_png
 from milligray.report.result import ExamResult
+from milligray.report.scene import WINDOW_CENTER_HU, WINDOW_WIDTH_HU, make_scene
 from milligray.report.tables import notes
 from milligray.score.budget import COVERAGE_FACTOR, combine, organ_budget
 
@@ -81,14 +76,15 @@ def page_context(result: ExamResult) -> dict[str, Any]:
         Text, tables and pictures by the template's names.
     """
     unit = result.dose.unit
+    curves = _dvh_curves(result)
     scene = make_scene(result)
     combined = combine(result.budget)
     return {
         "title": f"CT organ doses, {result.protocol.tube_voltage_kv:g} kV, {result.scanner.label}",
         "scanner": result.scanner.label,
-        "created": result.manifest.get("created") or "",
+        "created": wording.moment(result.manifest.get("created")),
         "version": result.manifest.get("milligray_version") or "",
-        "method": result.dose.method,
+        "method": wording.method_label(result.dose.method),
         "unit": unit,
         "headlines": sections.headlines(result),
         "not_clinical": sections.NOT_CLINICAL,
@@ -101,15 +97,15 @@ def page_context(result: ExamResult) -> dict[str, Any]:
         "window": f"center {WINDOW_CENTER_HU:g} HU, width {WINDOW_WIDTH_HU:g} HU",
         "has_ct": result.patient.ct is not None,
         "voxel_mm": " × ".join(f"{s:.3g}" for s in result.patient.grid.spacing_mm[::-1]),
-        "dvh_chart": charts.dvh_chart(result.dvh, _dvh_names(result), unit) if result.dvh else "",
+        "dvh_chart": charts.dvh_chart(curves, unit) if curves else "",
         "dvh_is_partial": len(result.dvh) > _DVH_ORGANS,
         "n_dvh": _DVH_ORGANS,
         "profile_chart": charts.profile_chart(_profiles(result), _scan_range(result)),
         "protocol": sections.protocol_table(result),
         "calibration": sections.calibration_table(result),
         "budget": sections.budget_table(result),
-        "combined": sections.percent(combined),
-        "expanded": sections.percent(COVERAGE_FACTOR * combined),
+        "combined": wording.percent(combined),
+        "expanded": wording.percent(COVERAGE_FACTOR * combined),
         "records": records.records_table(result),
         "provenance": records.provenance_table(result),
         "notes": notes(result),
@@ -121,7 +117,7 @@ def page_context(result: ExamResult) -> dict[str, Any]:
 def _bars(result: ExamResult) -> list[charts.Bar]:
     return [
         charts.Bar(
-            label=row.organ,
+            label=wording.plain_name(row.organ),
             dose=row.mean_dose_mgy,
             expanded=COVERAGE_FACTOR
             * row.mean_dose_mgy
@@ -132,10 +128,22 @@ def _bars(result: ExamResult) -> list[charts.Bar]:
     ]
 
 
-def _dvh_names(result: ExamResult) -> list[str]:
-    """Name the organs with the highest mean dose, in falling order."""
-    rows = sorted(result.organ_doses.rows, key=lambda row: row.mean_dose_mgy, reverse=True)
-    return [row.organ for row in rows if row.organ in result.dvh][:_DVH_ORGANS]
+def _dvh_curves(result: ExamResult) -> list[charts.DvhCurve]:
+    """Pick the organs with the highest mean dose, in falling order; small ones only if few."""
+    large = [r for r in result.organ_doses.rows if r.volume_ml >= sections.SMALL_ORGAN_ML]
+    few = len(result.dvh) <= _DVH_ORGANS or not large
+    rows = sorted(
+        result.organ_doses.rows if few else large, key=lambda row: row.mean_dose_mgy, reverse=True
+    )
+    return [
+        charts.DvhCurve(
+            label=wording.plain_name(row.organ),
+            dose=result.dvh[row.organ][0],
+            volume_fraction=result.dvh[row.organ][1],
+        )
+        for row in rows
+        if row.organ in result.dvh
+    ][:_DVH_ORGANS]
 
 
 def _profiles(result: ExamResult) -> list[charts.Profile]:

@@ -3,7 +3,7 @@
 import math
 
 from milligray.report.result import ExamResult
-from milligray.report.sections import count, percent, show
+from milligray.report.wording import count, percent, show
 
 NOT_RECORDED = "not recorded in the manifest"
 

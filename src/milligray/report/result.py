@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from milligray.errors import GeometryError, InputError
 from milligray.patient.patient import Patient
 from milligray.read.series import CtProtocol
+from milligray.report.plain import to_plain
 from milligray.score.dose import BudgetEntry, DoseMap, OrganDoses
 from milligray.segment.organs import OrganMap
 from milligray.source.scanner import Scanner
@@ -80,6 +82,10 @@ class ExamResult:
             raise GeometryError("the dose map must be on the patient's transport grid")
         if not self.organ_doses.rows:
             raise InputError("organ_doses has no row: nothing to report")
+        if not self.budget:
+            raise InputError("budget is empty: a dose without its uncertainty is not a result")
+        for name in ("manifest", "calibration"):
+            object.__setattr__(self, name, MappingProxyType(to_plain(getattr(self, name))))
         if self.water_equivalent_diameter_mm is not None:
             diameter = np.array(self.water_equivalent_diameter_mm, dtype=np.float64)
             allowed = {grid.shape[0] for grid in self.image_grids}

@@ -1,11 +1,11 @@
 """The report's words and tables: headline, warnings, organs, protocol, calibration, budget."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from milligray.report.result import ExamResult
+from milligray.report.wording import count, interval, number, percent, plain_name, show
 from milligray.score.budget import COVERAGE_FACTOR, combine, organ_budget
 
 SMALL_ORGAN_ML = 10.0
@@ -27,7 +27,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganLine:
-    """One row of the organ table, formatted; `share` of the highest dose is 0-1."""
+    """One row of the organ table, formatted."""
 
     organ: str
     dose: str
@@ -39,7 +39,6 @@ class OrganLine:
     fraction: str
     is_cut: bool
     is_small: bool
-    share: float
 
 
 def headlines(result: ExamResult) -> list[Headline]:
@@ -110,25 +109,22 @@ def cautions(result: ExamResult) -> list[str]:
 
 def organ_lines(result: ExamResult) -> list[OrganLine]:
     """Rows of the organ table in the order of the organ map."""
-    rows = result.organ_doses.rows
-    top = max((row.mean_dose_mgy for row in rows), default=0.0)
     lines = []
-    for row in rows:
+    for row in result.organ_doses.rows:
         expanded = COVERAGE_FACTOR * combine(organ_budget(row.relative_uncertainty, result.budget))
         is_cut = not row.fraction_in_image >= 0.995
         lines.append(
             OrganLine(
-                organ=row.organ,
+                organ=plain_name(row.organ),
                 dose=number(row.mean_dose_mgy),
                 statistics=percent(row.relative_uncertainty),
                 expanded=percent(expanded),
                 interval=interval(row.mean_dose_mgy, expanded),
                 volume=number(row.volume_ml),
                 mass=number(row.mass_g),
-                fraction=percent(row.fraction_in_image, "cut, size unknown"),
+                fraction=percent(row.fraction_in_image, "cut"),
                 is_cut=is_cut,
                 is_small=row.volume_ml < SMALL_ORGAN_ML,
-                share=row.mean_dose_mgy / top if top > 0 else 0.0,
             )
         )
     return lines
@@ -198,63 +194,14 @@ def budget_table(result: ExamResult) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def number(value: float | None) -> str:
-    """Three significant digits, plain; a dash for what is unknown."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value == 0:
-        return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{digits}f}" if digits <= 5 else f"{value:.2e}"
-
-
-def percent(value: float | None, unknown: str = "–") -> str:
-    """Fraction as per cent with two significant digits."""
-    if value is None or not math.isfinite(value):
-        return unknown
-    share = 100.0 * value
-    return f"{share:.0f} %" if share >= 9.95 or share == 0 else f"{share:.2g} %"
-
-
-def interval(value: float, relative: float) -> str:
-    """Interval ``value (1 +- relative)`` with the digits of `number`, never below 0."""
-    if not (math.isfinite(value) and math.isfinite(relative)):
-        return "–"
-    return f"{number(max(0.0, value * (1 - relative)))} – {number(value * (1 + relative))}"
-
-
-def count(value: float) -> str:
-    """Large number in short: 1.0e8 as 1.0 x 10^8 in typography."""
-    if value < 1e5:
-        return f"{value:,.0f}".replace(",", " ")
-    exponent = math.floor(math.log10(value))
-    superscript = str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{value / 10**exponent:.2g} × 10{superscript}"
-
-
-def show(value: object) -> str:
-    """Any manifest value as text for a table."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.5g}"
-    if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {show(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(show(item) for item in value)
-    return str(value)
-
-
 def _worst(result: ExamResult) -> str:
     large = [r for r in result.organ_doses.rows if r.volume_ml >= SMALL_ORGAN_ML]
     values = [r.relative_uncertainty for r in large if math.isfinite(r.relative_uncertainty)]
-    return f"organs ≥ 10 mL: ≤ {percent(max(values))}" if values else ""
+    return f"organs ≤ {percent(max(values))} (k = 1)" if values else ""
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:8])
+    shown = ", ".join(plain_name(name) for name in names[:8])
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
 
 

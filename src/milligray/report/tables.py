@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from milligray.report.plain import to_plain
 from milligray.report.result import ExamResult
 from milligray.score.budget import COVERAGE_FACTOR, combine, organ_budget
 from milligray.score.dose import OrganDose, OrganDoses
@@ -149,24 +148,3 @@ def write_json(document: Mapping[str, Any], path: Path) -> None:
     """Write strict JSON (RFC 8259: no NaN, no Infinity), two spaces of indent."""
     text = json.dumps(to_plain(document), indent=2, allow_nan=False, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
-
-
-def to_plain(value: object) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    """Turn NumPy and dataclass values into what JSON knows; NaN and infinities become None."""
-    if value is None or isinstance(value, str | bool):
-        return value
-    if isinstance(value, np.ndarray | np.generic):
-        return to_plain(value.tolist())
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
-    if isinstance(value, list | tuple | set | frozenset):
-        return [to_plain(item) for item in value]
-    return str(value)

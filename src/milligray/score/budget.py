@@ -88,7 +88,8 @@ def ct_budget(
     ctdi_statistics : float
         Relative standard deviation of the simulated CTDI.
     scanner_model : float, optional
-        Spectrum, bowtie and geometry (k = 1). Default 0.05, or 0.10 for a generic scanner.
+        Spectrum, bowtie and geometry (k = 1). Default: the scanner's own figure; if it has none,
+        0.05, or 0.10 for a generic scanner.
     ctdi_vol : float, optional
         Own knowledge of the display's error (k = 1), e.g. from a measurement of this scanner.
         Default: the tolerance of the standard.
@@ -124,7 +125,9 @@ def ct_budget(
         spread = float(protocol.relative_current.max() - protocol.relative_current.min())
         modulation = "none" if spread < 0.01 else "angular-unknown"
     return (
-        _entry(STATISTICS, statistics, "A", "batches; largest organ, the table has each one's own"),
+        _entry(
+            STATISTICS, statistics, "A", "standard deviation over batches; largest of all organs"
+        ),
         _entry("Simulation of the CTDI phantom", ctdi_statistics, "A", "statistics over batches"),
         _output_entry(protocol, ctdi_vol, ctdi_vol_basis),
         _scanner_entry(scanner, scanner_model),
@@ -165,8 +168,8 @@ def _output_entry(protocol: CtProtocol, given: float | None, basis: str) -> Budg
         "CTDIvol of this exam",
         CTDI_TOLERANCE / math.sqrt(6.0),
         "B",
-        "displayed value; IEC 60601-2-44 allows +-20 %, taken as a triangular distribution (GUM"
-        " 4.3.9). One scanner over 12 years: mean -7.5 %, range +4.7 to -17.3 % (Eur. J. Radiol."
+        "displayed value; IEC 60601-2-44 allows ±20 %, taken as a triangular distribution (GUM"
+        " 4.3.9). One scanner over 12 years: mean −7.5 %, range +4.7 to −17.3 % (Eur. J. Radiol."
         " Open 2021). A measurement of the scanner replaces this line",
     )
 
@@ -190,7 +193,9 @@ def _scanner_entry(scanner: Scanner, given: float | None) -> BudgetEntry:
             ),
         )
     if given is not None:
-        value, basis = given, "given with the scanner; " + basis
+        value, basis = given, "given by the user"
+    elif scanner.model_relative_uncertainty > 0:
+        value, basis = scanner.model_relative_uncertainty, f"scanner library; {basis}"
     return _entry("Scanner model (spectrum, bowtie, beam width)", value, "B", basis)
 
 
