@@ -3,9 +3,12 @@
 import csv
 import json
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from milligray.errors import InputError
@@ -39,3 +42,12 @@ def load_json(name: str) -> Any:
 def load_toml(name: str) -> dict[str, Any]:
     """Content of a shipped TOML file."""
     return tomllib.loads(data_path(name).read_text(encoding="utf-8"))
+
+
+@contextmanager
+def sample_folder(name: str) -> Iterator[Path]:
+    """Folder of a shipped sample examination, as a path that readers can open."""
+    with resources.as_file(resources.files("milligray.data") / "samples" / name) as path:
+        if not path.is_dir():
+            raise InputError(f"no shipped sample named {name!r}")
+        yield path

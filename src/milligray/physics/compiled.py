@@ -21,7 +21,8 @@ COMPILED_SOURCES = ("physics", "source", "transport")
 
 
 @cache
-def _sources_stamp() -> str:
+def sources_stamp() -> str:
+    """Hash of all compiled sources."""
     digest = hashlib.sha256()
     package = Path(__file__).parent.parent
     for folder in COMPILED_SOURCES:
@@ -39,7 +40,7 @@ def _compile(function: Callable[..., Any], **options: Any) -> Callable[..., Any]
         )
     cache_file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if cache_file is not None:
-        cache_file._source_stamp = _sources_stamp()  # noqa: SLF001 - Numba has no public way
+        cache_file._source_stamp = sources_stamp()  # noqa: SLF001 - Numba has no public way
     return cast("Callable[..., Any]", compiled)
 
 

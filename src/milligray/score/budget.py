@@ -153,7 +153,7 @@ def ct_budget(
 
 
 def _output_entry(protocol: CtProtocol, given: float | None, basis: str) -> BudgetEntry:
-    if protocol.ctdi_vol_mgy is None:
+    if protocol.ctdi_vol_mgy is None or protocol.phantom_diameter_mm is None:
         return _entry(
             "Tube output per mAs",
             0.20 if given is None else given,
@@ -192,10 +192,11 @@ def _scanner_entry(scanner: Scanner, given: float | None) -> BudgetEntry:
                 " (scaled from 14 % per 1 mm Al, Muryn et al. 2017)"
             ),
         )
-    if given is not None:
+    own = scanner.model_relative_uncertainty
+    if own > 0 and given in (None, own):
+        value, basis = own, f"{basis}; figure stated with the scanner's data"
+    elif given is not None:
         value, basis = given, "given by the user"
-    elif scanner.model_relative_uncertainty > 0:
-        value, basis = scanner.model_relative_uncertainty, f"scanner library; {basis}"
     return _entry("Scanner model (spectrum, bowtie, beam width)", value, "B", basis)
 
 

@@ -82,3 +82,8 @@ def _write_nifti(ct: Volume, path: Path) -> None:
     )
     image.header.set_xyzt_units("mm")
     nib.save(image, path)
+
+
+def is_installed() -> bool:
+    """Tell whether TotalSegmentator's program is on the path."""
+    return shutil.which("TotalSegmentator") is not None

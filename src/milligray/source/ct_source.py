@@ -69,6 +69,22 @@ class FanField:
         return np.asarray(photons)
 
 
+    def photons_per_mas(self) -> float:
+        """Photons that leave through the field per mAs, from the tube model's output.
+
+        ``fluence at 1 m x (1 m)^2 x solid angle of the open field x mean transmission``. An
+        absolute tube output is uncertain by some 20 %: no substitute for a CTDIvol.
+        """
+        if self.spectrum.fluence_per_cm2_mas is None:
+            raise InputError("this spectrum has no absolute tube output; make it with make_spectrum")
+        half_width, half_height = 0.5 * self.width_mm, 0.5 * self.height_mm
+        radius = self.focal_radius_mm
+        diagonal = np.sqrt(radius**2 + half_width**2 + half_height**2)
+        solid_angle = 4.0 * np.arctan(half_width * half_height / (radius * diagonal))
+        per_steradian = self.spectrum.fluence_per_cm2_mas * 100.0**2
+        return float(per_steradian * solid_angle * self.photons().sum())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CtSource:
     """A CT scan as a source of photons.

@@ -11,6 +11,7 @@ import scipy.sparse
 
 from milligray.errors import InputError
 from milligray.patient.patient import Patient
+from milligray.segment.mass_weights import OrganMassWeights
 from milligray.source.emission import EmissionTables
 from milligray.transport.deposit import EnergyDeposit
 from milligray.transport.monte_carlo.batches import Tally, available_threads, flush, run_batches
@@ -61,23 +62,6 @@ class Progress:
     seconds_left: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OrganWeights:
-    """Organs as the engine scores them.
-
-    Parameters
-    ----------
-    names : tuple of str
-    mass_g : csr matrix, shape (n_organs, n_voxels) [g]
-        Mass of every organ within every transport voxel.
-    volume_ml : ndarray, shape (n_organs,) [mL]
-    """
-
-    names: tuple[str, ...]
-    mass_g: scipy.sparse.csr_matrix
-    volume_ml: FloatArray
-
-
 def batch_statistics(batches: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean over batches and relative standard deviation of that mean, per column."""
     mean = batches.mean(axis=0)
@@ -94,7 +78,7 @@ def transport_photons(
     histories: int | None = None,
     precision: float | None = None,
     seed: int = 1,
-    organs: OrganWeights | None = None,
+    organs: OrganMassWeights | None = None,
     precision_organs: npt.NDArray[np.bool_] | None = None,
     estimator: Estimator = "track-length",
     ambient: str = "vacuum",
@@ -118,7 +102,7 @@ def transport_photons(
         Stop when every organ of `precision_organs` has at most this relative standard deviation.
     seed : int
         Same seed, same result, for any number of threads.
-    organs : OrganWeights, optional
+    organs : OrganMassWeights, optional
         Organs to score; needed with `precision`.
     precision_organs : ndarray of bool, shape (n_organs,), optional
         Organs the goal holds for; default: those of at least 10 mL.
@@ -225,14 +209,14 @@ def transport_photons(
     )
 
 
-def _organ_mass(organs: OrganWeights | None) -> FloatArray:
+def _organ_mass(organs: OrganMassWeights | None) -> FloatArray:
     if organs is None:
         return np.empty(0)
-    return np.asarray(organs.mass_g.sum(axis=1)).ravel()
+    return np.asarray(organs.weights_g.sum(axis=1)).ravel()
 
 
 def _organ_scoring(
-    patient: Patient, organs: OrganWeights | None
+    patient: Patient, organs: OrganMassWeights | None
 ) -> scipy.sparse.csr_matrix | None:
     """Matrix that turns voxel energies [keV] into mean organ doses [keV/g].
 
@@ -240,7 +224,7 @@ def _organ_scoring(
     """
     if organs is None:
         return None
-    if organs.mass_g.shape != (len(organs.names), patient.density_g_cm3.size):
+    if organs.weights_g.shape != (len(organs.names), patient.density_g_cm3.size):
         raise InputError("organ weights do not belong to this patient's transport grid")
     voxel_mass = patient.mass_g.ravel().astype(np.float64)
     inverse = np.divide(1.0, voxel_mass, out=np.zeros_like(voxel_mass), where=voxel_mass > 0)
@@ -248,5 +232,5 @@ def _organ_scoring(
     if np.any(organ_mass <= 0):
         empty = [n for n, m in zip(organs.names, organ_mass, strict=True) if m <= 0]
         raise InputError(f"organs without mass on the transport grid: {', '.join(empty)}")
-    scaled = scipy.sparse.diags(1.0 / organ_mass) @ organs.mass_g @ scipy.sparse.diags(inverse)
+    scaled = scipy.sparse.diags(1.0 / organ_mass) @ organs.weights_g @ scipy.sparse.diags(inverse)
     return scaled.tocsr()

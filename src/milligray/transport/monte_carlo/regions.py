@@ -48,6 +48,7 @@ def transport_to_regions(
     *,
     precision: float,
     judged: Callable[[FloatArray], npt.NDArray[np.bool_]] | None = None,
+    combine: FloatArray | None = None,
     max_histories: int = 10**9,
     seed: int = 1,
     estimator: Estimator = "track-length",
@@ -67,6 +68,8 @@ def transport_to_regions(
         Stop when every judged region has at most this relative standard deviation.
     judged : callable, optional
         From the mean energies to the regions that the goal holds for; default: all.
+    combine : ndarray, shape (n_regions,), optional
+        The goal holds for this weighted sum of the regions instead.
     max_histories : int
         Stop there in any case.
     """
@@ -85,6 +88,9 @@ def transport_to_regions(
         n = number + 1
         if n % BATCHES_PER_CHECK or n < MIN_BATCHES:
             return True
+        if combine is not None:
+            _, relative = batch_statistics((np.array(results) @ combine)[:, None])
+            return bool(relative[0] > precision)
         mean, relative = batch_statistics(np.array(results))
         mask = judged(mean) if judged is not None else np.ones(mean.size, dtype=bool)
         return bool(np.any(relative[mask & (mean > 0)] > precision))

@@ -1,0 +1,179 @@
+"""`milligray ct-dose` and `milligray demo`: organ doses of one CT scan."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from milligray.cli.options import Json, Out, Overwrite, Quiet, Seed, Threads
+
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+
+
+def ct_dose(
+    input_path: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="DICOM folder or file, or a NIfTI CT.")
+    ],
+    out: Out,
+    protocol: Annotated[
+        Path | None,
+        typer.Option("--protocol", help="Protocol file (TOML): needed for NIfTI, else overrides."),
+    ] = None,
+    series: Annotated[
+        str | None,
+        typer.Option("--series", help="Which series of the folder: UID, number or description."),
+    ] = None,
+    organs: Annotated[
+        Path | None, typer.Option("--organs", help="Organ labels (NIfTI).")
+    ] = None,
+    organ_names: Annotated[
+        Path | None,
+        typer.Option("--organ-names", help="Names of the labels (JSON) [default: beside them]."),
+    ] = None,
+    segmenter: Annotated[
+        str | None,
+        typer.Option("--segmenter", help="Without --organs: totalsegmentator or threshold."),
+    ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            "--precision", help="Stop when every organ >= 10 mL is this certain [default: 0.01]."
+        ),
+    ] = None,
+    histories: Annotated[
+        int | None, typer.Option("--histories", help="Number of photons instead of a precision.")
+    ] = None,
+    scanner: Annotated[
+        str | None, typer.Option("--scanner", help="Scanner of the library, or a TOML file.")
+    ] = None,
+    bowtie: Annotated[
+        str | None, typer.Option("--bowtie", help="Bowtie of that scanner: head, body, ...")
+    ] = None,
+    voxel_size_mm: Annotated[
+        float, typer.Option("--voxel-size-mm", help="Wanted transport voxel; 0: the CT's grid.")
+    ] = 3.0,
+    calibration: Annotated[
+        str, typer.Option("--calibration", help="HU to density: schneider2000, or a file.")
+    ] = "schneider2000",
+    couch: Annotated[str, typer.Option("--couch", help="remove or keep.")] = "remove",
+    extend_mm: Annotated[
+        float,
+        typer.Option("--extend-mm", help="Repeat the end slices as scatterer beyond the image."),
+    ] = 0.0,
+    per_100_mas: Annotated[
+        bool,
+        typer.Option("--per-100-mas", help="Without CTDIvol: mGy per 100 mAs, not absolute."),
+    ] = False,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option("--max-seconds", help="Give up the precision after this time (exit code 4)."),
+    ] = None,
+    device: Device = "auto",
+    seed: Seed = 1,
+    threads: Threads = None,
+    json_output: Json = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Organ doses of a CT scan, with uncertainties: DICOM folder in, report out."""
+    from milligray.errors import InputError
+    from milligray.exam.settings import CtSettings
+
+    _check_device(device)
+    if couch not in ("remove", "keep"):
+        raise InputError(f"--couch must be remove or keep, got {couch!r}")
+    if segmenter not in (None, "threshold", "totalsegmentator"):
+        raise InputError(f"--segmenter must be threshold or totalsegmentator, got {segmenter!r}")
+    if precision is not None and histories is not None:
+        raise InputError("give either --precision or --histories")
+    settings = CtSettings(
+        precision=None if histories is not None else (precision or 0.01),
+        histories=histories, voxel_size_mm=voxel_size_mm or None, calibration=calibration,
+        couch=couch, extend_mm=extend_mm, scanner=scanner, bowtie=bowtie,  # type: ignore[arg-type]
+        segmenter=segmenter, per_100_mas=per_100_mas, max_seconds=max_seconds,  # type: ignore[arg-type]
+        seed=seed, threads=threads,
+    )  # fmt: skip
+    _run(
+        input_path, out, settings, protocol=protocol, series=series, organs=organs,
+        organ_names=organ_names, json_output=json_output, overwrite=overwrite, quiet=quiet,
+    )  # fmt: skip
+
+
+def demo(
+    out: Annotated[
+        Path, typer.Option("--out", help="Directory for the result.")
+    ] = Path("demo_out"),
+    precision: Annotated[
+        float, typer.Option("--precision", help="Stop when every organ >= 10 mL is this certain.")
+    ] = 0.01,
+    threads: Threads = None,
+    quiet: Quiet = False,
+) -> None:
+    """The main job on the small real CT series that ships with the package."""
+    from milligray.data import sample_folder
+    from milligray.exam.settings import CtSettings
+
+    with sample_folder("siemens_upper_abdomen") as folder:
+        _run(
+            folder / "ct", out, CtSettings(precision=precision, threads=threads),
+            protocol=None, series=None, organs=folder / "labels.nii.gz",
+            organ_names=None, json_output=False, overwrite=True, quiet=quiet,
+        )  # fmt: skip
+
+
+def _check_device(device: str) -> None:
+    from milligray.errors import DeviceError, InputError
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device must be auto, cpu or cuda, got {device!r}")
+    if device == "cuda":
+        raise DeviceError(
+            "this version computes on CPUs only; leave --device at auto or cpu"
+        )
+
+
+def _run(
+    input_path: Path,
+    out: Path,
+    settings: "CtSettings",  # noqa: F821 - imported where it is used, for a fast --help
+    *,
+    protocol: Path | None,
+    series: str | None,
+    organs: Path | None,
+    organ_names: Path | None,
+    json_output: bool,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    from milligray.cli.progress import ProgressLine
+    from milligray.errors import StatisticsError
+    from milligray.exam.ct_exam import compute_ct_exam
+    from milligray.read import open_ct, read_labels
+    from milligray.report import check_output, result_document, write_result
+    from milligray.cli.summary import print_summary
+
+    check_output(out, overwrite=overwrite)
+    line = ProgressLine(quiet=quiet)
+    try:
+        line.stage("read")
+        ct, scan = open_ct(input_path, protocol, series)
+        labels = read_labels(organs, names=organ_names) if organs is not None else None
+        result = compute_ct_exam(
+            ct, scan, labels, settings, stage=line.stage, progress=line.transport
+        )
+        line.stage("report")
+        write_result(result, out, overwrite=overwrite)
+    finally:
+        line.close()
+    if json_output:
+        json.dump(result_document(result), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        print_summary(result, out)
+    if not result.manifest["converged"]:
+        raise StatisticsError(
+            "the precision was not reached within --max-seconds; the result was written with the"
+            " uncertainties it has"
+        )

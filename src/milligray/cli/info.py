@@ -1,0 +1,38 @@
+"""`milligray info`: versions, devices, tables, scanners."""
+
+import json
+import platform
+import sys
+
+from milligray.cli.options import Json
+
+
+def info(json_output: Json = False) -> None:
+    """Versions, devices, tables and scanners of this installation."""
+    from milligray.exam.manifest import PACKAGES, package_version, processor
+    from milligray.segment.total_segmentator import is_installed
+    from milligray.source.scanner_library import list_scanners
+    from milligray.source.tube import cache_folder
+    from milligray.transport.monte_carlo.batches import available_threads
+
+    document = {
+        "milligray": package_version("milligray"),
+        "python": platform.python_version(),
+        "packages": {name: package_version(name) for name in PACKAGES},
+        "devices": {"cpu": f"{processor()}, {available_threads()} threads", "cuda": "not supported yet"},
+        "scanners": list(list_scanners()),
+        "segmenters": ["labels", "threshold"] + (["totalsegmentator"] if is_installed() else []),
+        "calibrations": ["schneider2000"],
+        "models": [],
+        "cache": str(cache_folder()),
+    }
+    if json_output:
+        json.dump(document, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    for key, value in document.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{k} {v}" for k, v in value.items())  # noqa: PLW2901
+        elif isinstance(value, list):
+            value = ", ".join(value) or "none"  # noqa: PLW2901
+        sys.stdout.write(f"{key:14s} {value}\n")

@@ -1,0 +1,5 @@
+"""`milligray validate`."""
+
+
+def validate() -> None:
+    """Published cases."""

@@ -1,0 +1,157 @@
+"""Absolute scale: simulate the CTDI measurement with the very source of the scan."""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse
+
+from milligray.constants import AIR_DENSITY_G_CM3, CM3_PER_MM3, MGY_PER_KEV_PER_G
+from milligray.patient.phantoms.ctdi import CHAMBER_LENGTH_MM, chamber_slices, ctdi_phantom
+from milligray.physics.compiled import sources_stamp
+from milligray.source.ct_source import CtSource
+from milligray.source.tube import cache_folder
+from milligray.transport.monte_carlo.regions import transport_to_regions
+
+DEFAULT_PRECISION = 0.004
+_CACHE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CtdiSimulation:
+    """CTDI of one axial rotation, per emitted photon.
+
+    Parameters
+    ----------
+    phantom_diameter_mm : int
+    center_mgy, periphery_mgy : float [mGy per photon]
+        ``CTDI_100``: air kerma in the 100 mm chamber x 100 mm / nominal collimation.
+    weighted_mgy : float [mGy per photon]
+        ``CTDI_w = center / 3 + 2 periphery / 3``.
+    relative_uncertainty : float
+        Of `weighted_mgy`, statistics, k = 1.
+    histories : int
+    """
+
+    phantom_diameter_mm: int
+    center_mgy: float
+    periphery_mgy: float
+    weighted_mgy: float
+    relative_uncertainty: float
+    histories: int
+
+
+def simulate_ctdi(
+    source: CtSource,
+    phantom_diameter_mm: int,
+    *,
+    precision: float = DEFAULT_PRECISION,
+    threads: int | None = None,
+    cache: bool = True,
+) -> CtdiSimulation:
+    """CTDI_w per photon of the source's beam, by Monte Carlo in the PMMA phantom.
+
+    Parameters
+    ----------
+    source : CtSource
+        Only its beam counts: one axial rotation about the phantom's center is simulated.
+    phantom_diameter_mm : {160, 320}
+    precision : float
+        Relative standard deviation of CTDI_w to reach.
+    cache : bool
+        Take the result from the cache folder if this beam was simulated before.
+
+    Returns
+    -------
+    CtdiSimulation
+
+    Notes
+    -----
+    The chamber is an air cavity of 3 cm3 and 100 mm; collision kerma in its air equals what a
+    calibrated chamber reads. All five chambers are present at once (a measurement has plugs in
+    the other holes); their mutual shadow is below the statistics.
+    """
+    beam = source.single_rotation()
+    path = cache_folder() / f"ctdi-{_key(beam, phantom_diameter_mm)}.json"
+    if cache:
+        stored = _read(path)
+        if stored is not None and stored.relative_uncertainty <= precision * 1.001:
+            return stored
+    phantom, chambers = ctdi_phantom(phantom_diameter_mm)
+    slices = chamber_slices(phantom.grid)
+    # the air of pixels wholly inside a chamber; the periphery is the mean of its four
+    whole = chambers > 0.999
+    regions = np.stack([whole[0], whole[1:].any(axis=0)])
+    membership = scipy.sparse.csr_matrix(
+        np.stack([(slices[:, None, None] & r[None]).ravel() for r in regions]).astype(np.float64)
+    )
+    volume_cm3 = np.prod(phantom.grid.spacing_mm) * CM3_PER_MM3
+    mass_g = membership.sum(axis=1).A1 * volume_cm3 * AIR_DENSITY_G_CM3  # type: ignore[attr-defined]
+    to_ctdi = MGY_PER_KEV_PER_G / mass_g * CHAMBER_LENGTH_MM / source.collimation_mm
+    weights = to_ctdi * np.array([1.0, 2.0]) / 3.0
+    result = transport_to_regions(
+        phantom, beam, membership, precision=precision, combine=weights, threads=threads,
+        ambient="vacuum", seed=44,
+    )  # fmt: skip
+    center, periphery = (float(v) for v in result.energy_kev * to_ctdi)
+    batches = result.batches_kev @ weights
+    simulation = CtdiSimulation(
+        phantom_diameter_mm=phantom_diameter_mm,
+        center_mgy=center,
+        periphery_mgy=periphery,
+        weighted_mgy=float(batches.mean()),
+        relative_uncertainty=float(batches.std(ddof=1) / np.sqrt(batches.size) / batches.mean()),
+        histories=result.histories,
+    )
+    if cache:
+        _write(path, simulation)
+    return simulation
+
+
+def photons_per_scan(source: CtSource, ctdi: CtdiSimulation, ctdi_vol_mgy: float) -> float:
+    """Photons that the tube emitted into the beam during the scan.
+
+    ``N_rotation = CTDI_vol pitch / CTDI_w per photon``, and the path of the tube is worth
+    ``source.rotations`` rotations at the mean current.
+    """
+    pitch = source.feed_mm / source.collimation_mm
+    return ctdi_vol_mgy * pitch / ctdi.weighted_mgy * source.rotations
+
+
+def _key(beam: CtSource, phantom_diameter_mm: int) -> str:
+    """Hash of all that the simulated CTDI depends on, the compiled physics included."""
+    field = beam.field
+    digest = hashlib.sha256()
+    head = (
+        _CACHE_VERSION, sources_stamp(), phantom_diameter_mm, beam.collimation_mm,
+        field.focal_radius_mm, field.width_mm, field.height_mm,
+    )  # fmt: skip
+    digest.update(repr(head).encode())
+    for array in (
+        field.spectrum.edges_kev, field.spectrum.weights, field.filter_mu_per_mm,
+        field.filter_fan_angle_rad, field.filter_thickness_mm,
+    ):  # fmt: skip
+        digest.update(np.round(np.asarray(array, dtype=np.float64), 12).tobytes())
+    return digest.hexdigest()[:24]
+
+
+def _read(path: Path) -> CtdiSimulation | None:
+    try:
+        return CtdiSimulation(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None  # absent or damaged: simulate again
+
+
+def _write(path: Path, simulation: CtdiSimulation) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(simulation), file)
+        Path(name).replace(path)
+    except OSError:
+        return  # a cache that cannot be written costs time, not the result
