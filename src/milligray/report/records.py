@@ -40,6 +40,7 @@ def records_table(result: ExamResult) -> list[tuple[str, str]]:
         ("Cross sections", _transport(result, "cross_sections")),
         ("Interactions", _transport(result, "interactions")),
         ("Transport parameters", _parameters(result)),
+        ("Random numbers", _transport(result, "random_numbers")),
         ("Variance reduction", _transport(result, "variance_reduction")),
         ("Scored quantities", _scored(result)),
         ("Histories, statistics", _statistics(result)),
@@ -84,11 +85,11 @@ def _code(result: ExamResult) -> str:
 def _timing(result: ExamResult) -> str:
     manifest = result.manifest
     parts = []
-    seconds = manifest.get("seconds")
+    seconds, stages = manifest.get("seconds"), manifest.get("stage_seconds")
     if isinstance(seconds, int | float):
-        parts.append(f"{seconds:.3g} s in all")
-    elif seconds:
-        parts.append(f"seconds: {show(seconds)}")
+        parts.append(f"{seconds:.3g} s of transport")
+    if isinstance(stages, dict) and stages:
+        parts.append(f"{sum(stages.values()):.3g} s in all stages")
     parts.extend(show(manifest[key]) for key in ("device", "hardware") if manifest.get(key))
     if manifest.get("threads"):
         parts.append(f"{show(manifest['threads'])} threads")
@@ -129,11 +130,13 @@ def _source(result: ExamResult) -> str:
 
 def _parameters(result: ExamResult) -> str:
     transport = dict(result.manifest.get("transport") or {})
-    parts = []
-    if transport.get("photon_cutoff_kev") is not None:
-        parts.append(f"photon cut-off {show(transport['photon_cutoff_kev'])} keV")
-    if transport.get("electron_transport"):
-        parts.append(f"electrons: {show(transport['electron_transport'])}")
+    labels = {
+        "particles": "",
+        "cutoffs": "cut-off: ",
+        "angle_tables": "angles: ",
+        "surroundings": "surroundings: ",
+    }
+    parts = [label + show(transport[key]) for key, label in labels.items() if transport.get(key)]
     return "; ".join(parts) or NOT_RECORDED
 
 
@@ -157,8 +160,8 @@ def _statistics(result: ExamResult) -> str:
 
 
 def _normalization(result: ExamResult) -> str:
-    if result.protocol.ctdi_vol_mgy is None:
-        return f"{result.dose.unit}; no CTDIvol was given"
+    if not result.is_absolute or result.protocol.ctdi_vol_mgy is None:
+        return f"{result.dose.unit}; not calibrated to a CTDIvol"
     return (
         "the same source model was run on the CTDI phantom and scaled to the exam's CTDIvol of"
         f" {result.protocol.ctdi_vol_mgy:.4g} mGy"

@@ -44,14 +44,18 @@ class ExamResult:
     budget : tuple of BudgetEntry
     manifest : mapping
         Serializable as JSON. Keys the report understands: ``milligray_version``, ``created``,
-        ``seed``, ``histories``, ``batches``, ``seconds``, ``device``, ``hardware``, ``threads``,
-        ``versions``, ``tables``, ``models``, ``inputs``, ``settings``, ``transport``,
-        ``validation``; see docs/how-to/read-the-report.md.
+        ``seed``, ``histories``, ``batches``, ``converged``, ``seconds``, ``stage_seconds``,
+        ``device``, ``hardware``, ``threads``, ``versions``, ``tables``, ``models``, ``inputs``,
+        ``settings``, ``transport``, ``validation``; see docs/how-to/read-the-report.md.
     water_equivalent_diameter_mm : ndarray, shape (n_slices,) [mm], optional
         Per slice of the CT, or of the transport grid.
     ssde_mgy : float, optional [mGy]
     dlp_mgy_cm : float, optional [mGy cm]
     warnings : tuple of str
+        Reasons to read the result with care; shown at the top of the report.
+    notes : tuple of str
+        Further assumptions (e.g. of the CT's reader); those of protocol, patient and organs are
+        shown anyway.
     dvh : mapping of str to (dose_bins_mgy, volume_fraction)
         Cumulative dose-volume histograms by organ.
     """
@@ -72,6 +76,7 @@ class ExamResult:
     ssde_mgy: float | None = None
     dlp_mgy_cm: float | None = None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.dose.unit != self.organ_doses.unit:

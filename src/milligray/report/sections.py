@@ -75,19 +75,23 @@ def headlines(result: ExamResult) -> list[Headline]:
 
 
 def cautions(result: ExamResult) -> list[str]:
-    """Reasons to read this result with care, the gravest first."""
+    """Reasons to read this result with care: those given with it, then those seen here.
+
+    A reason that the warnings already name is not repeated.
+    """
     found: list[str] = []
-    if not result.is_absolute:
+    said = " ".join(result.warnings).lower()
+    if not result.is_absolute and "no ctdivol" not in said:
         found.append(
             f"Doses are in {result.dose.unit}, not in mGy of this exam: no CTDIvol and no"
             " measurement was given, so the absolute scale is that of the tube model."
         )
-    if result.scanner.is_generic:
+    if result.scanner.is_generic and "generic scanner" not in said:
         found.append(
             "The scanner was not found in the library; a generic one stands in for it. Spectrum,"
             " bowtie and geometry may differ, which the budget covers only roughly."
         )
-    if "threshold" in result.organs.method.lower():
+    if "threshold" in result.organs.method.lower() and "not organs" not in said:
         found.append(
             "The regions are tissues found by threshold, not organs. Give organ labels to get"
             " organ doses."
@@ -103,8 +107,9 @@ def cautions(result: ExamResult) -> list[str]:
         )
     if partly:
         found.append(f"Only partly inside the image: {_listed(partly)} (see the table).")
-    found += [text for text in result.warnings if text not in found]
-    return found
+    if result.manifest.get("converged") is False:
+        found.append("The statistical goal was not met; see the uncertainty of each organ.")
+    return [*result.warnings, *found]
 
 
 def organ_lines(result: ExamResult) -> list[OrganLine]:

@@ -140,7 +140,14 @@ def result_document(result: ExamResult) -> dict[str, Any]:
 def notes(result: ExamResult) -> tuple[str, ...]:
     """List what every stage assumed, mended or left out, without repetitions."""
     return tuple(
-        dict.fromkeys((*result.protocol.notes, *result.patient.notes, *result.organs.notes))
+        dict.fromkeys(
+            (
+                *result.notes,
+                *result.protocol.notes,
+                *result.patient.notes,
+                *result.organs.notes,
+            )
+        )
     )
 
 

@@ -92,17 +92,20 @@ def test_cautions_name_every_reason(build):
     for expected in ("per 100 mAs", "generic", "Cut by the edge", "a warning"):
         assert expected in texts
     tissue = replace(result.organs, method="threshold tissues, not organs")
-    assert "not organs" in cautions(replace(result, organs=tissue))[2]
+    assert "not organs" in " ".join(cautions(replace(result, organs=tissue)))
     own = replace(result.scanner, is_generic=False)
     assert "generic" not in " ".join(cautions(replace(result, scanner=own)))
     row = replace(result.organ_doses.rows[0], fraction_in_image=0.4)
     part = replace(result.organ_doses, rows=(row,))
+    told = replace(result, warnings=("GENERIC SCANNER: no model", "NO CTDIvol: relative"))
+    assert len(cautions(told)) == 3
+    assert "goal was not met" in " ".join(cautions(replace(result, manifest={"converged": False})))
     assert "partly inside" in " ".join(cautions(replace(result, organ_doses=part)))
 
 
 def test_records_has_every_item_once(result):
     items = [name for name, _ in records_table(result)]
-    assert len(items) == len(set(items)) == 15
+    assert len(items) == len(set(items)) == 16
 
 
 @pytest.mark.parametrize("n_organs", [1, 2, 45, 46, 120])
