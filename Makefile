@@ -1,0 +1,48 @@
+# make demo and make test set everything up by themselves, on a machine with Python 3.11+ and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check format validate bench docs clean help
+
+help:
+	@echo "make demo      organ doses of the shipped CT series, with a report in demo_out/"
+	@echo "make test      all tests"
+	@echo "make check     format, lint, types, layers, tests"
+	@echo "make validate  published cases beside ours, all of them (about an hour)"
+	@echo "make bench     speed and efficiency, as ratios (about 15 minutes)"
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'milligray needs Python 3.11 or newer'"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/milligray demo --out demo_out
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+validate: $(STAMP)
+	$(BIN)/milligray validate all --write docs/validation
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks --write benchmarks/results
+
+clean:
+	rm -rf $(VENV) demo_out .pytest_cache .mypy_cache .ruff_cache
