@@ -162,7 +162,7 @@ def _profiles(result: ExamResult) -> list[charts.Profile]:
     mass = np.where(body, result.patient.density_g_cm3, np.float32(0.0)).astype(np.float64)
     per_slice = mass.sum(axis=(1, 2))
     energy = (mass * result.dose.dose_mgy).sum(axis=(1, 2))
-    mean = np.divide(energy, per_slice, out=np.zeros_like(energy), where=per_slice > 0)
+    mean = np.divide(energy, per_slice, out=np.full_like(energy, np.nan), where=per_slice > 0)
     profiles.append(
         charts.Profile(
             z_mm=grid.axis_centers_mm(0), values=mean, label=f"mean dose\n[{result.dose.unit}]"

@@ -21,6 +21,7 @@ _GAP = 0.05
 _TITLE = 0.24
 _MAX_HEIGHT = 6.2
 _MAX_SLICE_WIDTH = 3.2
+_SLICE_DISTANCE_MM = 10.0
 
 _LETTER_COLOR = "#ffe9a8"
 _LETTERS: dict[Plane, str] = {"axial": "APRL", "coronal": "SIRL", "sagittal": "SIAP"}
@@ -46,26 +47,44 @@ def three_planes_png(scene: Scene) -> str:
     """
     from matplotlib.figure import Figure
 
-    size = scene.size_mm
-    frames = [(size[width], size[height]) for _, height, width in AXES.values()]
-    tallest = max(height for _, height in frames)
-    scale = min(
-        (_WIDTH - _BAR_SPACE - 2 * _GAP) / sum(width for width, _ in frames),
-        _MAX_HEIGHT / tallest,
-    )
-    figure_height = tallest * scale + _TITLE + _GAP
-    figure = Figure(figsize=(_WIDTH, figure_height), facecolor="white")
-    left = 0.0
-    for plane, (width, height) in zip(AXES, frames, strict=True):
-        top = figure_height - _TITLE
-        ax = _add_axes(figure, left, top - height * scale, width * scale, height * scale)
+    places, width, height = _place_planes(scene.size_mm)
+    figure = Figure(figsize=(_WIDTH, height), facecolor="white")
+    for plane, (left, top, plane_width, plane_height) in places.items():
+        ax = _add_axes(figure, left, height - top - plane_height, plane_width, plane_height)
         fixed = AXES[plane][0]
         _draw(ax, scene, plane, scene.center_mm[fixed])
         _mark_other_planes(ax, scene, plane)
-        ax.set_title(f"{plane}, {'zyx'[fixed]} = {scene.center_mm[fixed]:.0f} mm", fontsize=8.5)
-        left += width * scale + _GAP
-    _color_bar(figure, scene, left, _GAP, figure_height - _TITLE - _GAP)
+        ax.set_title(
+            f"{plane}, {'zyx'[fixed]} = {scene.center_mm[fixed]:.0f} mm", fontsize=8.5, pad=4
+        )
+    _color_bar(figure, scene, width, _GAP, height - _TITLE - _GAP)
     return _png(figure)
+
+
+def _place_planes(
+    size_mm: tuple[float, float, float],
+) -> tuple[dict[Plane, tuple[float, float, float, float]], float, float]:
+    """Places (left, top, width, height) of the planes, and width and height of all [inch].
+
+    Side by side; of a scan much shorter than the patient is deep, the coronal and the sagittal
+    plane stand below each other.
+    """
+    z, y, x = size_mm
+    is_short = 2 * z < 0.9 * y
+    tallest = y if is_short else max(y, z)
+    widths = 2 * x if is_short else 2 * x + y
+    scale = min((_WIDTH - _BAR_SPACE - 2 * _GAP) / widths, _MAX_HEIGHT / tallest)
+    x, y, z = x * scale, y * scale, z * scale
+    places: dict[Plane, tuple[float, float, float, float]] = {
+        "axial": (0.0, _TITLE, x, y),
+        "coronal": (x + _GAP, _TITLE, x, z),
+        "sagittal": (2 * (x + _GAP), _TITLE, y, z),
+    }
+    if is_short:
+        places["sagittal"] = (x + _GAP, 2 * _TITLE + z, y, z)
+    right = max(left + width for left, _, width, _ in places.values())
+    bottom = max(top + height for _, top, _, height in places.values())
+    return places, right + _GAP, bottom + _GAP
 
 
 def montage_png(scene: Scene, *, n_slices: int = 8) -> str:
@@ -75,7 +94,7 @@ def montage_png(scene: Scene, *, n_slices: int = 8) -> str:
     ----------
     scene : Scene
     n_slices : int
-        At most; fewer if the grid has fewer.
+        At most; fewer in a short scan, where they would be less than 10 mm apart.
 
     Returns
     -------
@@ -88,6 +107,8 @@ def montage_png(scene: Scene, *, n_slices: int = 8) -> str:
     dose = np.where(result.patient.body, result.dose.dose_mgy, np.float32(0.0))
     along = dose.sum(axis=(1, 2), dtype=np.float64)
     shown = np.flatnonzero(along >= 0.05 * along.max())
+    length_mm = (shown[-1] - shown[0]) * result.dose.grid.spacing_mm[0]
+    n_slices = max(1, min(n_slices, int(length_mm / _SLICE_DISTANCE_MM)))
     steps = np.linspace(shown[0], shown[-1], n_slices + 2)[1:-1]
     indices = np.unique(steps.round().astype(int))[::-1]
     n_columns = min(4, indices.size)

@@ -122,7 +122,7 @@ def _source(result: ExamResult) -> str:
         f" {scanner.fan_fov_mm:g} mm at the isocenter, bowtie “{result.bowtie_name}”"
         f" ({scanner.bowties[result.bowtie_name].material}), anode {scanner.anode_angle_deg:g}°;"
         f" spectrum {result.spectrum.name}"
-        + ("" if hvl is None else f", HVL {hvl:.2f} mm Al")
+        + ("" if hvl is None or "HVL" in result.spectrum.name else f", HVL {hvl:.2f} mm Al")
         + f"; {protocol.scan_mode}, pitch {protocol.pitch:g}, collimation"
         f" {protocol.collimation_mm:g} mm"
     )

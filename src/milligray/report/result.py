@@ -38,8 +38,9 @@ class ExamResult:
         Key in ``scanner.bowties``.
     calibration : mapping of str to float, str or None
         Absolute scale. Keys with a label in the report: ``ctdi_vol_mgy``,
-        ``phantom_diameter_mm``, ``simulated_ctdi_w_mgy_per_history``, ``factor`` (histories per
-        exam, or the number by which the simulated dose was multiplied),
+        ``phantom_diameter_mm``, ``simulated_ctdi_w_mgy_per_history``, ``factor`` (photons
+        emitted in the scan, by which the dose per history was multiplied),
+        ``simulated_center_to_periphery``, ``irradiated_length_mm``, ``rotations``,
         ``relative_uncertainty``; further keys are shown as they are.
     budget : tuple of BudgetEntry
     manifest : mapping

@@ -144,7 +144,7 @@ def protocol_table(result: ExamResult) -> list[tuple[str, str]]:
     ctdi = "not given" if protocol.ctdi_vol_mgy is None else f"{protocol.ctdi_vol_mgy:.4g} mGy"
     if protocol.ctdi_vol_mgy is not None and phantom:
         ctdi += f" ({phantom / 10:.0f} cm phantom)"
-    hvl = result.spectrum.half_value_layer_mm_al
+    hvl, name = result.spectrum.half_value_layer_mm_al, result.spectrum.name
     rows: list[tuple[str, str | None]] = [
         ("Scanner in the header", f"{protocol.manufacturer} {protocol.model}".strip() or None),
         ("Scanner model used", result.scanner.label),
@@ -152,8 +152,8 @@ def protocol_table(result: ExamResult) -> list[tuple[str, str]]:
         ("Tube voltage", f"{protocol.tube_voltage_kv:g} kV"),
         (
             "Spectrum",
-            f"{result.spectrum.name}, mean {result.spectrum.mean_energy_kev:.1f} keV"
-            + ("" if hvl is None else f", first HVL {hvl:.2f} mm Al"),
+            f"{name}, mean {result.spectrum.mean_energy_kev:.1f} keV"
+            + ("" if hvl is None or "HVL" in name else f", first HVL {hvl:.2f} mm Al"),
         ),
         ("Scan mode", protocol.scan_mode),
         ("Pitch", f"{protocol.pitch:g}"),
@@ -177,7 +177,10 @@ _CALIBRATION_LABELS = {
     "ctdi_vol_mgy": "CTDIvol taken as the truth [mGy]",
     "phantom_diameter_mm": "CTDI phantom diameter [mm]",
     "simulated_ctdi_w_mgy_per_history": "Simulated CTDIw per history [mGy]",
-    "factor": "Calibration factor",
+    "simulated_center_to_periphery": "Simulated center / periphery of the phantom",
+    "factor": "Photons emitted in the scan",
+    "irradiated_length_mm": "Irradiated length with over-ranging [mm]",
+    "rotations": "Rotations",
     "relative_uncertainty": "Statistics of the simulated CTDI (k = 1)",
 }
 
@@ -186,8 +189,14 @@ def calibration_table(result: ExamResult) -> list[tuple[str, str]]:
     """How the absolute scale was made, as (what, value)."""
     rows = []
     for key, value in result.calibration.items():
-        text = percent(value) if key == "relative_uncertainty" else show(value)
-        rows.append((_CALIBRATION_LABELS.get(key, key.replace("_", " ")), text))
+        label = _CALIBRATION_LABELS.get(key, key.replace("_", " ").capitalize())
+        if key == "relative_uncertainty":
+            text = percent(value)
+        elif isinstance(value, float) and value >= 1e5:
+            text = count(value)
+        else:
+            text = show(value)
+        rows.append((label, text))
     return rows
 
 
@@ -225,5 +234,5 @@ def _range(first: float, last: float) -> str:
 def _scan_range(result: ExamResult) -> str:
     first, last = result.protocol.scan_start_mm, result.protocol.scan_end_mm
     if first is None or last is None:
-        return "not given; the range of the images was taken"
+        return "start and end not given; modeled from the images’ range"
     return _range(min(first, last), max(first, last))

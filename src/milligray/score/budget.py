@@ -123,10 +123,13 @@ def ct_budget(
     """
     if modulation is None:
         spread = float(protocol.relative_current.max() - protocol.relative_current.min())
-        modulation = "none" if spread < 0.01 else "angular-unknown"
+        modulation = "none" if spread < 1e-4 else "angular-unknown"
     return (
         _entry(
-            STATISTICS, statistics, "A", "standard deviation over batches; largest of all organs"
+            STATISTICS,
+            statistics,
+            "A",
+            "standard deviation over batches; each organ's own is in the organ table",
         ),
         _entry("Simulation of the CTDI phantom", ctdi_statistics, "A", "statistics over batches"),
         _output_entry(protocol, ctdi_vol, ctdi_vol_basis),
