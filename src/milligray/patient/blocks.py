@@ -1,5 +1,6 @@
 """From CT voxels to transport voxels: density and tissue of blocks, one pass over the CT."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 
 from milligray.materials.cross_sections import mu_rho_cm2_g
 from milligray.materials.hu_calibration import HuCalibration
+from milligray.materials.material import Material
 from milligray.patient.voxel_loop import last_at_or_below, voxel_loop
 from milligray.typing import BoolArray, FloatArray, LabelArray
 
@@ -55,8 +57,11 @@ def block_tissues(
     density = np.empty(shape, dtype=np.float32)
     index = np.empty(shape, dtype=np.uint8)
     inside = np.empty(shape, dtype=np.bool_)
-    mu_rho = np.concatenate(
-        [np.atleast_1d(mu_rho_cm2_g(m, [TISSUE_ENERGY_KEV])) for m in calibration.materials]
+    mu_rho = np.array(
+        [
+            sum(w * _element_mu_rho_cm2_g(e) for e, w in m.mass_fractions.items())
+            for m in calibration.materials
+        ]
     )
     _block_kernel(
         np.ascontiguousarray(hu),
@@ -71,6 +76,12 @@ def block_tissues(
         inside,
     )
     return density, index, inside
+
+
+@lru_cache(maxsize=128)
+def _element_mu_rho_cm2_g(symbol: str) -> float:
+    element = Material(name=symbol, mass_fractions={symbol: 1.0})
+    return float(mu_rho_cm2_g(element, [TISSUE_ENERGY_KEV])[0])
 
 
 def kernel_tables(calibration: HuCalibration) -> tuple[FloatArray, FloatArray, FloatArray, Any]:

@@ -115,7 +115,7 @@ def organ_mass_weights(patient: Patient, organs: OrganMap) -> OrganMassWeights:
         )
     return OrganMassWeights(
         names=tuple(names[row] for row in kept),
-        weights_g=matrix[kept],
+        weights_g=matrix if kept.size == labels.size else matrix[kept],
         mass_g=mass[kept],
         volume_ml=voxels[kept] * voxel_ml,
         notes=_notes(names, voxels, outside, voxel_ml),
