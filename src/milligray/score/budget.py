@@ -115,7 +115,8 @@ def ct_budget(
     References
     ----------
     JCGM 100:2008 (GUM); IEC 60601-2-44;
-    Muryn et al., Phys. Med. Biol. 62 (2017) 3175;
+    Muryn et al., "Analysis of uncertainties in Monte Carlo simulated organ and effective dose in
+    chest CT: scanner- and scan-related factors", Phys. Med. Biol. 62 (2017) 3175;
     Zhang et al., Med. Phys. 36 (2009) 5654, doi 10.1118/1.3259773;
     Verfaillie et al., Phys. Eng. Sci. Med. (2024), doi 10.1007/s13246-024-01422-z;
     "The reliability of radiation dose display of a computed tomography scanner",

@@ -181,7 +181,25 @@ def test_pictures_follow_the_radiological_convention(result, plane, rightward, u
     assert letters["A" if plane == "axial" else "S"][1] > 0.9
 
 
-def test_one_slice_without_dose_can_be_drawn(build):
+@pytest.mark.parametrize(
+    "size_mm",
+    [(5.0, 200.0, 300.0), (1800.0, 250.0, 500.0), (300.0, 30.0, 40.0), (90.0, 200.0, 200.0)],
+)
+def test_planes_keep_their_proportions_and_stay_on_the_page(size_mm):
+    places, width, height = overlay._place_planes(size_mm)
+    assert width <= 8.0
+    assert height <= 6.7
+    scales = set()
+    for plane, (left, top, plane_width, plane_height) in places.items():
+        _, down, across = overlay.AXES[plane]
+        scales |= {round(plane_width / size_mm[across], 9), round(plane_height / size_mm[down], 9)}
+        assert left >= 0
+        assert left + plane_width <= width
+        assert top + plane_height <= height
+    assert len(scales) == 1
+
+
+def test_scan_without_dose_can_be_drawn(build):
     result = build()
     dose = np.zeros_like(result.dose.dose_mgy)
     scene = make_scene(replace(result, dose=replace(result.dose, dose_mgy=dose)))
