@@ -64,6 +64,8 @@ def build_patient(
         raise InputError(f"extend_mm must be between 0 and 1000, got {extend_mm}")
     if couch not in ("remove", "keep"):
         raise InputError(f"couch must be 'remove' or 'keep', got {couch!r}")
+    if volume.values.dtype.kind == "f" and not all(np.isfinite(p).all() for p in volume.values):
+        raise InputError("the CT holds values that are no numbers (NaN or infinite)")
     curve = load_hu_calibration(calibration) if isinstance(calibration, str) else calibration
     body = find_body(volume)
     if not body.any():

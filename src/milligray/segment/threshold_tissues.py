@@ -19,6 +19,7 @@ LUNG_HU = (-950.0, -400.0)
 FAT_HU = (-150.0, -30.0)
 BONE_HU = 200.0
 MIN_LUNG_ML = 100.0
+MIN_CUT_LUNG_ML = 15.0
 MIN_BONE_ML = 0.5
 WORKING_SPACING_MM = 3.0
 
@@ -38,8 +39,7 @@ def threshold_tissues(ct: Volume) -> LabelArray:
     Notes
     -----
     Inside the outline of :func:`milligray.patient.find_body`: lungs -950 to -400 HU in pieces of
-    at least 100 mL (on 3 mm block means, so that vessels up to this size are left to the soft
-    tissue and single air cells join); bone above 200 HU in pieces of at least 0.5 mL; fat -150
+    at least 100 mL, or 15 mL where the scan cuts them (on block means of about 3 mm); bone above 200 HU in pieces of at least 0.5 mL; fat -150
     to -30 HU; soft tissue -30 to 200 HU; the rest (bowel gas, trachea, skin, specks) remains.
     Contrast-filled vessels, calcifications and metal pass for bone; a stomach full of gas can
     pass for lung where its wall is blurred.
@@ -53,10 +53,11 @@ def threshold_tissues(ct: Volume) -> LabelArray:
     hu = block_mean(ct.values, steps)
     coarse_ml = ct.grid.voxel_volume_cm3 * float(np.prod(factor))
     airy = inside & (hu >= LUNG_HU[0]) & (hu <= LUNG_HU[1])
-    airy = ndimage.binary_opening(airy, ndimage.generate_binary_structure(3, 1))
-    lungs = _large_pieces(airy, MIN_LUNG_ML / coarse_ml)
+    airy = ndimage.binary_opening(np.pad(airy, ((1, 1), (0, 0), (0, 0)), mode="edge"))[1:-1]
+    lungs = _large_pieces(airy, MIN_LUNG_ML / coarse_ml, MIN_CUT_LUNG_ML / coarse_ml)
     lungs = ndimage.binary_dilation(lungs, iterations=2)
-    dense = _large_pieces(inside & (hu > BONE_HU), MIN_BONE_ML / coarse_ml)
+    least = MIN_BONE_ML / coarse_ml
+    dense = _large_pieces(inside & (hu > BONE_HU), least, least)
     dense = ndimage.binary_dilation(dense, iterations=2)
     out = np.zeros(ct.grid.shape, dtype=np.uint16)
     for k in range(out.shape[0]):
@@ -72,9 +73,13 @@ def threshold_tissues(ct: Volume) -> LabelArray:
     return out
 
 
-def _large_pieces(mask: BoolArray, least_voxels: float) -> BoolArray:
+def _large_pieces(mask: BoolArray, least_voxels: float, least_at_ends: float) -> BoolArray:
+    """Pieces of some size; another one holds for those that the first or last slice cuts."""
     labels, n = ndimage.label(mask)
-    keep = np.bincount(labels.ravel(), minlength=n + 1) >= least_voxels
+    least = np.full(n + 1, least_voxels)
+    least[labels[0]] = least_at_ends
+    least[labels[-1]] = least_at_ends
+    keep = np.bincount(labels.ravel(), minlength=n + 1) >= least
     keep[0] = False
     return np.asarray(keep[labels])
 

@@ -164,3 +164,12 @@ def test_bad_input_is_refused():
         build_patient(make_ct(trunk()), calibration="schneider2000", voxel_size_mm=0)
     with pytest.raises(InputError, match="schneider2000"):
         build_patient(make_ct(trunk()), calibration="stoichiometric")
+    broken = make_ct(trunk())
+    values = broken.volume.values.astype(np.float32)
+    values[3, 3, 3] = np.nan
+    volume = Volume(grid=broken.volume.grid, values=values)
+    with pytest.raises(InputError, match="no numbers"):
+        build_patient(
+            CtSeries(volume=volume, slice_thickness_mm=3.0, input_sha256="0"),
+            calibration="schneider2000",
+        )

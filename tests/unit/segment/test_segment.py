@@ -198,3 +198,10 @@ def test_missing_outside_segmenter_says_how_to_get_it(tmp_path, monkeypatch, pat
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingExtraError, match="pip install TotalSegmentator"):
         segment_organs(patient, segmenter="totalsegmentator")
+
+
+def test_lung_that_the_scan_cuts_is_found_though_small():
+    hu = trunk_hu()
+    hu[:-3][hu[:-3] == -820] = 40  # three slices, about 40 mL a lung
+    labels = threshold_tissues(Volume(grid=GRID, values=hu))
+    assert np.mean(labels[hu == -820] == 1) > 0.95
