@@ -39,8 +39,9 @@ def threshold_tissues(ct: Volume) -> LabelArray:
     Notes
     -----
     Inside the outline of :func:`milligray.patient.find_body`: lungs -950 to -400 HU in pieces of
-    at least 100 mL, or 15 mL where the scan cuts them (on block means of about 3 mm); bone above 200 HU in pieces of at least 0.5 mL; fat -150
-    to -30 HU; soft tissue -30 to 200 HU; the rest (bowel gas, trachea, skin, specks) remains.
+    at least 100 mL, or 15 mL where the scan cuts them (on block means of about 3 mm); bone above
+    200 HU in pieces of at least 0.5 mL; fat -150 to -30 HU; soft tissue -30 to
+    200 HU; the rest (bowel gas, trachea, skin, specks) remains.
     Contrast-filled vessels, calcifications and metal pass for bone; a stomach full of gas can
     pass for lung where its wall is blurred.
     """
