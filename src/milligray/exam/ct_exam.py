@@ -1,10 +1,8 @@
 """The main job: organ doses of one CT scan."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from milligray.patient import build_patient, water_equivalent_diameter_mm
 from milligray.patient.patient import Patient
 from milligray.read.series import CtProtocol, CtSeries, LabelMap
 from milligray.report.result import ExamResult
+from milligray.report.sections import SMALL_ORGAN_ML
 from milligray.score.budget import ct_budget
 from milligray.score.ctdi import CtdiSimulation, photons_per_scan, simulate_ctdi
 from milligray.score.dose_scoring import score_dose, score_organ_dose
@@ -24,16 +23,8 @@ from milligray.score.ssde import ssde_conversion_factor
 from milligray.segment import organ_mass_weights, segment_organs
 from milligray.segment.organs import OrganMap
 from milligray.segment.total_segmentator import is_installed
-from milligray.source.ct_scan import make_ct_source
+from milligray.source.ct_scan import choose_scanner, make_ct_source
 from milligray.source.ct_source import CtSource
-from milligray.source.scanner import Scanner
-from milligray.source.scanner_library import (
-    bowtie_name,
-    list_scanners,
-    load_scanner,
-    match_scanner,
-    scanner_from_toml,
-)
 from milligray.transport.monte_carlo.engine import Progress, transport_photons
 
 PER_100_MAS = "mGy per 100 mAs"
@@ -73,7 +64,9 @@ def compute_ct_exam(
     """
     clock = _Clock(stage or (lambda _: None))
     check_scale(protocol, settings)
-    scanner, bowtie, scanner_notes = choose_scanner(protocol, settings)
+    scanner, bowtie, scanner_notes = choose_scanner(
+        protocol, scanner=settings.scanner, bowtie=settings.bowtie
+    )
     with clock("patient"):
         patient = build_patient(
             ct, calibration=settings.calibration, voxel_size_mm=settings.voxel_size_mm,
@@ -95,12 +88,11 @@ def compute_ct_exam(
         )  # fmt: skip
     with clock("score"):
         dose = score_dose(deposit, patient, photons=photons, unit=unit)
-        organ_doses = score_organ_dose(
-            deposit, photons=photons, fraction_in_image=organs.fraction_in_image, unit=unit
-        )
+        organ_doses = score_organ_dose(dose, organs)
         dvh = organ_dose_volume_histograms(dose, organs, patient)
         diameter, ssde, dlp = _size_and_indices(patient, protocol, source)
-    worst = max(row.relative_uncertainty for row in organ_doses.rows)
+    judged = [row for row in organ_doses.rows if row.volume_ml >= SMALL_ORGAN_ML]
+    worst = max(row.relative_uncertainty for row in judged or organ_doses.rows)
     inputs = {"ct": ct.input_sha256} | ({"labels": labels.input_sha256} if labels else {})
     return ExamResult(
         dose=dose, organ_doses=organ_doses, patient=patient, organs=organs, protocol=protocol,
@@ -113,7 +105,7 @@ def compute_ct_exam(
         ),
         manifest=ct_manifest(settings, deposit, inputs=inputs, seconds=clock.seconds),
         dvh=dvh, water_equivalent_diameter_mm=diameter, ssde_mgy=ssde, dlp_mgy_cm=dlp,
-        warnings=tuple([*scanner_notes, *_warnings(organs, protocol, source, patient), *ct.notes]),
+        warnings=(*scanner_notes, *_warnings(organs, protocol, source, patient)), notes=ct.notes,
     )  # fmt: skip
 
 
@@ -147,38 +139,6 @@ def check_scale(protocol: CtProtocol, settings: CtSettings) -> None:
             f"CTDIvol is {protocol.ctdi_vol_mgy:g} mGy, but not in which phantom; give"
             " phantom_diameter_mm = 160 or 320 in a protocol file (--protocol)"
         )
-
-
-def choose_scanner(
-    protocol: CtProtocol, settings: CtSettings
-) -> tuple[Scanner, str, list[str]]:
-    """Scanner and bowtie, from the settings, the protocol or the header; with notes."""
-    notes = []
-    name = settings.scanner or protocol.scanner
-    if name is not None and name.endswith(".toml"):
-        scanner = scanner_from_toml(Path(name))
-    elif name is not None:
-        if name not in list_scanners():
-            raise InputError(
-                f"no scanner named {name!r}; known: {', '.join(list_scanners())}, or give the"
-                " path of a TOML file"
-            )
-        scanner = load_scanner(name)
-    else:
-        scanner = match_scanner(protocol.manufacturer, protocol.model)
-    if scanner.is_generic:
-        header = f"{protocol.manufacturer} {protocol.model}".strip() or "no scanner named"
-        notes.append(
-            f"GENERIC SCANNER: the library has no model for this scanner ({header}), so a generic"
-            f" beam was used; its model uncertainty of"
-            f" {100 * scanner.model_relative_uncertainty:.0f} % (k = 1) is in the budget"
-        )
-    if settings.bowtie is not None:
-        return scanner, settings.bowtie, notes
-    bowtie, how = bowtie_name(
-        scanner, protocol.filter_type, protocol.body_region, protocol.phantom_diameter_mm
-    )
-    return scanner, bowtie, [*notes, how] if how else notes
 
 
 def _organs(patient: Patient, labels: LabelMap | None, settings: CtSettings) -> OrganMap:

@@ -1,1 +1,1 @@
-
+"""From energy to dose: maps, organs, CTDI and SSDE, DVH, uncertainty budget."""

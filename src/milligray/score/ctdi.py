@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse
 
 from milligray.constants import AIR_DENSITY_G_CM3, CM3_PER_MM3, MGY_PER_KEV_PER_G
+from milligray.errors import InputError
 from milligray.patient.phantoms.ctdi import CHAMBER_LENGTH_MM, chamber_slices, ctdi_phantom
 from milligray.physics.compiled import sources_stamp
 from milligray.source.ct_source import CtSource
@@ -120,6 +121,16 @@ def photons_per_scan(source: CtSource, ctdi: CtdiSimulation, ctdi_vol_mgy: float
     """
     pitch = source.feed_mm / source.collimation_mm
     return ctdi_vol_mgy * pitch / ctdi.weighted_mgy * source.rotations
+
+
+def scan_photons(source: CtSource, *, threads: int | None = None) -> float:
+    """Photons of the scan from the source's own CTDIvol; simulates its CTDI if not in the cache."""
+    if source.ctdi_vol_mgy is None or source.phantom_diameter_mm is None:
+        raise InputError(
+            "the scan has no CTDIvol with its phantom, so there is no absolute scale; give photons"
+        )
+    ctdi = simulate_ctdi(source, source.phantom_diameter_mm, threads=threads)
+    return photons_per_scan(source, ctdi, source.ctdi_vol_mgy)
 
 
 def _key(beam: CtSource, phantom_diameter_mm: int) -> str:

@@ -10,6 +10,29 @@ from milligray.volume import Grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OrganStatistics:
+    """Mean organ doses with the uncertainty of their sums, as the transport scored them.
+
+    A voxel's uncertainty says nothing of an organ's: neighboring voxels share histories. So these
+    travel with the map instead of being made from it.
+
+    Parameters
+    ----------
+    names : tuple of str
+    mean_dose_mgy : ndarray, shape (n_organs,) [mGy]
+    relative_uncertainty : ndarray, shape (n_organs,)
+        k = 1.
+    mass_g, volume_ml : ndarray, shape (n_organs,)
+    """
+
+    names: tuple[str, ...]
+    mean_dose_mgy: FloatArray
+    relative_uncertainty: FloatArray
+    mass_g: FloatArray
+    volume_ml: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DoseMap:
     """Absorbed dose on a grid.
 
@@ -24,6 +47,8 @@ class DoseMap:
     method : str
         E.g. "monte-carlo:track-length".
     unit : {"mGy", "mGy per 100 mAs"}
+    organs : OrganStatistics or None
+        None if the transport scored no organs.
     """
 
     grid: Grid
@@ -31,6 +56,7 @@ class DoseMap:
     relative_uncertainty: FloatArray
     method: str
     unit: str = "mGy"
+    organs: OrganStatistics | None = None
 
     def __post_init__(self) -> None:
         for name in ("dose_mgy", "relative_uncertainty"):

@@ -1,6 +1,6 @@
 """Make the source of a CT scan from its protocol, the scanner and the patient."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
@@ -12,12 +12,13 @@ from milligray.patient.patient import Patient
 from milligray.read.series import CtProtocol
 from milligray.source.ct_source import CtSource, FanField
 from milligray.source.scanner import Scanner
-from milligray.source.spectrum import Spectrum
+from milligray.source.scanner_library import (
+    bowtie_name,
+    load_scanner,
+    match_scanner,
+    scanner_from_toml,
+)
 from milligray.source.tube import make_spectrum
-from milligray.typing import FloatArray
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PATH_STEP_MM = 1.0
 
@@ -52,7 +53,7 @@ def nominal_range_mm(protocol: CtProtocol) -> tuple[float, float]:
 
 def make_fan_field(
     scanner: Scanner, bowtie: str, *, tube_voltage_kv: float, collimation_mm: float
-) -> tuple[FanField, Spectrum]:
+) -> FanField:
     """Beam of a scanner: spectrum matched to its half-value layer, shaped by its bowtie."""
     if bowtie not in scanner.bowties:
         raise InputError(
@@ -66,7 +67,7 @@ def make_fan_field(
     shape = scanner.bowties[bowtie]
     material = load_material(shape.material)
     mu = mu_rho_cm2_g(material, spectrum.centers_kev) * material.reference_density_g_cm3
-    field = FanField(
+    return FanField(
         focal_radius_mm=scanner.focal_radius_mm,
         width_mm=scanner.fan_fov_mm,
         height_mm=collimation_mm + scanner.over_beaming_mm,
@@ -75,11 +76,56 @@ def make_fan_field(
         filter_fan_angle_rad=shape.fan_angle_rad,
         filter_thickness_mm=shape.thickness_mm,
     )
-    return field, spectrum
+
+
+def choose_scanner(
+    protocol: CtProtocol, *, scanner: str | None = None, bowtie: str | None = None
+) -> tuple[Scanner, str, tuple[str, ...]]:
+    """Scanner and bowtie: as asked for, else as the protocol names them, else by the header.
+
+    Parameters
+    ----------
+    protocol : CtProtocol
+    scanner : str, optional
+        Name in the library, or path of a TOML file.
+    bowtie : str, optional
+
+    Returns
+    -------
+    scanner : Scanner
+        The generic one, with a loud note, if nothing matches.
+    bowtie : str
+    notes : tuple of str
+    """
+    notes = []
+    name = scanner or protocol.scanner
+    if name is None:
+        found = match_scanner(protocol.manufacturer, protocol.model)
+    elif name.endswith(".toml"):
+        found = scanner_from_toml(Path(name))
+    else:
+        found = load_scanner(name)
+    if found.is_generic:
+        header = f"{protocol.manufacturer} {protocol.model}".strip() or "no scanner was named"
+        notes.append(
+            f"GENERIC SCANNER: the library has no model of this scanner ({header}), so a generic"
+            f" beam was used; its model uncertainty of"
+            f" {100 * found.model_relative_uncertainty:.0f} % (k = 1) is in the budget"
+        )
+    if bowtie is not None:
+        return found, bowtie, tuple(notes)
+    bowtie, how = bowtie_name(
+        found, protocol.filter_type, protocol.body_region, protocol.phantom_diameter_mm
+    )
+    return found, bowtie, (*notes, how) if how else tuple(notes)
 
 
 def make_ct_source(
-    protocol: CtProtocol, patient: Patient, *, scanner: Scanner, bowtie: str
+    protocol: CtProtocol,
+    patient: Patient,
+    *,
+    scanner: Scanner | None = None,
+    bowtie: str | None = None,
 ) -> CtSource:
     """Source of the whole scan.
 
@@ -88,8 +134,9 @@ def make_ct_source(
     protocol : CtProtocol
     patient : Patient
         Places the isocenter (center of the body's outline) where the protocol does not.
-    scanner : Scanner
-    bowtie : str
+    scanner : Scanner, optional
+        Default: `choose_scanner`, which says in the source's notes what it took.
+    bowtie : str, optional
         One of ``scanner.bowties``.
 
     Returns
@@ -102,7 +149,15 @@ def make_ct_source(
     the tube current, held constant beyond the imaged slices. Axial: stations one feed apart.
     An unknown start angle is averaged over, so that angle and z are independent.
     """
-    field, _ = make_fan_field(
+    notes: tuple[str, ...] = ()
+    if scanner is None:
+        scanner, bowtie, notes = choose_scanner(protocol, bowtie=bowtie)
+    elif bowtie is None:
+        bowtie, how = bowtie_name(
+            scanner, protocol.filter_type, protocol.body_region, protocol.phantom_diameter_mm
+        )
+        notes = (how,) if how else ()
+    field = make_fan_field(
         scanner, bowtie, tube_voltage_kv=protocol.tube_voltage_kv,
         collimation_mm=protocol.collimation_mm,
     )  # fmt: skip
@@ -133,21 +188,24 @@ def make_ct_source(
         collimation_mm=protocol.collimation_mm,
         start_angle_rad=_tube_angle_rad(protocol),
         mode=protocol.scan_mode,
+        ctdi_vol_mgy=protocol.ctdi_vol_mgy,
+        phantom_diameter_mm=protocol.phantom_diameter_mm,
+        notes=notes,
         description=f"{scanner.label}, {bowtie} bowtie, {field.spectrum.name}",
     )
 
 
 def body_center_lps_mm(patient: Patient) -> tuple[float, float]:
     """Center (x, y) of the bounding box of the body's outline [mm]."""
-    columns: Sequence[FloatArray] = []
+    center = []
     for axis in (2, 1):
         other = tuple(a for a in range(3) if a != axis)
         occupied = np.flatnonzero(patient.body.any(axis=other))
         if occupied.size == 0:
             raise InputError("the patient has no body outline")
-        centers = patient.grid.axis_centers_mm(axis)
-        columns = [*columns, 0.5 * (centers[occupied[0]] + centers[occupied[-1]])]
-    return float(columns[0]), float(columns[1])
+        positions = patient.grid.axis_centers_mm(axis)
+        center.append(0.5 * float(positions[occupied[0]] + positions[occupied[-1]]))
+    return center[0], center[1]
 
 
 def _tube_angle_rad(protocol: CtProtocol) -> float | None:

@@ -107,7 +107,12 @@ class CtSource:
     start_angle_rad : float or None
         None: unknown, averaged over.
     mode : {"helical", "axial"}
+    ctdi_vol_mgy : float or None
+        CTDIvol at the mean current: the absolute scale of the scan.
+    phantom_diameter_mm : {160, 320} or None
+        Phantom of that CTDIvol.
     description : str
+    notes : tuple of str
     """
 
     field: FanField
@@ -119,7 +124,10 @@ class CtSource:
     collimation_mm: float
     start_angle_rad: float | None
     mode: Literal["helical", "axial"]
+    ctdi_vol_mgy: float | None = None
+    phantom_diameter_mm: int | None = None
     description: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         bins = np.array(self.z_bins_mm, dtype=np.float64)

@@ -11,7 +11,8 @@ import scipy.sparse
 
 from milligray.errors import InputError
 from milligray.patient.patient import Patient
-from milligray.segment.mass_weights import OrganMassWeights
+from milligray.segment.mass_weights import OrganMassWeights, organ_mass_weights
+from milligray.segment.organs import OrganMap
 from milligray.source.emission import EmissionTables
 from milligray.transport.deposit import EnergyDeposit
 from milligray.transport.monte_carlo.batches import Tally, available_threads, flush, run_batches
@@ -78,7 +79,7 @@ def transport_photons(
     histories: int | None = None,
     precision: float | None = None,
     seed: int = 1,
-    organs: OrganMassWeights | None = None,
+    organs: OrganMap | OrganMassWeights | None = None,
     precision_organs: npt.NDArray[np.bool_] | None = None,
     estimator: Estimator = "track-length",
     ambient: str = "vacuum",
@@ -102,7 +103,7 @@ def transport_photons(
         Stop when every organ of `precision_organs` has at most this relative standard deviation.
     seed : int
         Same seed, same result, for any number of threads.
-    organs : OrganMassWeights, optional
+    organs : OrganMap or OrganMassWeights, optional
         Organs to score; needed with `precision`.
     precision_organs : ndarray of bool, shape (n_organs,), optional
         Organs the goal holds for; default: those of at least 10 mL.
@@ -129,6 +130,8 @@ def transport_photons(
         raise InputError(f"estimator must be one of {sorted(ESTIMATORS)}, got {estimator!r}")
     if not 0 <= seed < 2**63:
         raise InputError(f"seed must lie between 0 and 2**63 - 1, got {seed}")
+    if isinstance(organs, OrganMap):
+        organs = organ_mass_weights(patient, organs)
     threads = threads or available_threads()
     started = time.perf_counter()
     matter, tables = pack_matter(patient, max_energy_kev=source.max_energy_kev, ambient=ambient)

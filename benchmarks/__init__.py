@@ -1,0 +1,1 @@
+"""Speed and efficiency, measured as ratios in one run. `python -m benchmarks --help`."""
