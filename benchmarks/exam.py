@@ -38,7 +38,9 @@ def time_to_one_percent(problem: Problem) -> ExamTime:
     )
 
 
-def estimators_agree(problem: Problem, *, histories: int = 20_000_000) -> list[tuple[str, float, float]]:
+def estimators_agree(
+    problem: Problem, *, histories: int = 20_000_000
+) -> list[tuple[str, float, float]]:
     """Organ, deviation of track-length from analogue [%], and in combined standard deviations."""
     result = {}
     for estimator in ("analogue", "track-length"):
@@ -48,7 +50,8 @@ def estimators_agree(problem: Problem, *, histories: int = 20_000_000) -> list[t
             seed=11 if estimator == "analogue" else 12,
         )  # fmt: skip
         result[estimator] = batch_statistics(deposit.organ_batches_kev_g)
-    assert problem.organs is not None
+    if problem.organs is None:
+        raise ValueError("this problem has no organs")
     (a, sa), (t, st) = result["analogue"], result["track-length"]
     sigma = np.hypot(sa * a, st * t)
     return [

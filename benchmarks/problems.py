@@ -1,4 +1,4 @@
-"""The problems that are timed: a water box, and a real head-and-neck patient if its data are there."""
+"""The problems that are timed: a water box, and real patients where their data are there."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -18,7 +18,9 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     with (TARGET / "water_depth.csv").open("w", newline="") as file:
         file.write("# EGSnrc depth doses in water, table version 1; see SOURCE.md\n")
-        file.write("# cax: mean dose of the axis [Gy per photon]; slab: energy in 30 x 30 x 0.5 cm3\n")
+        file.write(
+            "# cax: mean dose of the axis [Gy per photon]; slab: energy in 30 x 30 x 0.5 cm3\n"
+        )
         file.write("# [MeV per photon]; sigma_percent: k = 1, history by history\n")
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["energy_kev", "quantity", "depth_cm", "value", "sigma_percent"])

@@ -29,7 +29,7 @@ class Grid:
     affine: FloatArray
 
     def __post_init__(self) -> None:
-        if len(self.shape) != 3 or any(int(n) != n or n < 1 for n in self.shape):
+        if any(int(n) != n or n < 1 for n in self.shape):
             raise GeometryError(f"shape must be three positive integers, got {self.shape}")
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4) or not np.all(np.isfinite(affine)):
@@ -108,15 +108,19 @@ class Grid:
         """True if both grids put every voxel within the tolerance of the same place."""
         if self.shape != other.shape:
             return False
-        corners = np.array([[0, 0, 0], [self.shape[0], 0, 0], [0, self.shape[1], 0],
-                            [0, 0, self.shape[2]]], dtype=np.float64)
+        corners = np.array(
+            [[0, 0, 0], [self.shape[0], 0, 0], [0, self.shape[1], 0], [0, 0, self.shape[2]]],
+            dtype=np.float64,
+        )
         gap = np.abs(self.to_lps_mm(corners) - other.to_lps_mm(corners))
         return bool(np.all(gap <= tolerance_mm))
 
     def axis_centers_mm(self, axis: int) -> FloatArray:
         """Centers of the voxels along one array axis of an axis-aligned grid [mm], LPS."""
         row = 2 - axis
-        return np.asarray(self.affine[row, 3] + self.affine[row, axis] * np.arange(self.shape[axis]))
+        return np.asarray(
+            self.affine[row, 3] + self.affine[row, axis] * np.arange(self.shape[axis])
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,11 +3,14 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from milligray.cli.options import Json, Out, Overwrite, Quiet, Seed, Threads
+
+if TYPE_CHECKING:
+    from milligray.exam.settings import CtSettings
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 
@@ -25,9 +28,7 @@ def ct_dose(
         str | None,
         typer.Option("--series", help="Which series of the folder: UID, number or description."),
     ] = None,
-    organs: Annotated[
-        Path | None, typer.Option("--organs", help="Organ labels (NIfTI).")
-    ] = None,
+    organs: Annotated[Path | None, typer.Option("--organs", help="Organ labels (NIfTI).")] = None,
     organ_names: Annotated[
         Path | None,
         typer.Option("--organ-names", help="Names of the labels (JSON) [default: beside them]."),
@@ -102,9 +103,9 @@ def ct_dose(
 
 
 def demo(
-    out: Annotated[
-        Path, typer.Option("--out", help="Directory for the result.")
-    ] = Path("demo_out"),
+    out: Annotated[Path, typer.Option("--out", help="Directory for the result.")] = Path(
+        "demo_out"
+    ),
     precision: Annotated[
         float, typer.Option("--precision", help="Stop when every organ >= 10 mL is this certain.")
     ] = 0.01,
@@ -129,15 +130,13 @@ def _check_device(device: str) -> None:
     if device not in ("auto", "cpu", "cuda"):
         raise InputError(f"--device must be auto, cpu or cuda, got {device!r}")
     if device == "cuda":
-        raise DeviceError(
-            "this version computes on CPUs only; leave --device at auto or cpu"
-        )
+        raise DeviceError("this version computes on CPUs only; leave --device at auto or cpu")
 
 
 def _run(
     input_path: Path,
     out: Path,
-    settings: "CtSettings",  # noqa: F821 - imported where it is used, for a fast --help
+    settings: "CtSettings",
     *,
     protocol: Path | None,
     series: str | None,
@@ -148,11 +147,11 @@ def _run(
     quiet: bool,
 ) -> None:
     from milligray.cli.progress import ProgressLine
+    from milligray.cli.summary import print_summary
     from milligray.errors import StatisticsError
     from milligray.exam.ct_exam import compute_ct_exam
     from milligray.read import open_ct, read_labels
     from milligray.report import check_output, result_document, write_result
-    from milligray.cli.summary import print_summary
 
     check_output(out, overwrite=overwrite)
     line = ProgressLine(quiet=quiet)

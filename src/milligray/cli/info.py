@@ -19,7 +19,10 @@ def info(json_output: Json = False) -> None:
         "milligray": package_version("milligray"),
         "python": platform.python_version(),
         "packages": {name: package_version(name) for name in PACKAGES},
-        "devices": {"cpu": f"{processor()}, {available_threads()} threads", "cuda": "not supported yet"},
+        "devices": {
+            "cpu": f"{processor()}, {available_threads()} threads",
+            "cuda": "not supported yet",
+        },
         "scanners": list(list_scanners()),
         "segmenters": ["labels", "threshold"] + (["totalsegmentator"] if is_installed() else []),
         "calibrations": ["schneider2000"],

@@ -34,9 +34,7 @@ def spectrum(
         half_value_layer_mm_al = model.half_value_layer_at(bowtie, tube_voltage_kv)
         anode_angle_deg = model.anode_angle_deg
     if (half_value_layer_mm_al is None) == (filtration_mm_al is None):
-        raise InputError(
-            "give one of --half-value-layer-mm-al, --filtration-mm-al or --scanner"
-        )
+        raise InputError("give one of --half-value-layer-mm-al, --filtration-mm-al or --scanner")
     result = make_spectrum(
         tube_voltage_kv,
         half_value_layer_mm_al=half_value_layer_mm_al,

@@ -33,7 +33,7 @@ def load_csv(name: str) -> tuple[dict[str, str], ...]:
 
 
 @lru_cache(maxsize=64)
-def load_json(name: str) -> Any:
+def load_json(name: str) -> Any:  # noqa: ANN401 - whatever the file holds
     """Content of a shipped JSON file."""
     return json.loads(data_path(name).read_text(encoding="utf-8"))
 

@@ -99,5 +99,7 @@ def ct_manifest(
             "surroundings": "vacuum outside the transport grid",
             "post_processing": "none",
         },
-        "validation": "AAPM TG-195 cases 1, 2, 4, 5 and EGSnrc: docs/validation, `milligray validate`",
+        "validation": (
+            "AAPM TG-195 cases 1, 2, 4, 5 and EGSnrc: docs/validation, `milligray validate`"
+        ),
     }

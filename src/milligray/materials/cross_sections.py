@@ -247,7 +247,9 @@ def mu_tr_rho_cm2_g(material: Material, energy_kev: npt.ArrayLike) -> FloatArray
     """
     energies = _check_energies(energy_kev)
     if energies.max() > 2.0 * ELECTRON_REST_ENERGY_KEV:
-        raise TableRangeError("mu_tr_rho_cm2_g is defined here below 1022 keV, without pair production")
+        raise TableRangeError(
+            "mu_tr_rho_cm2_g is defined here below 1022 keV, without pair production"
+        )
     escape_kev = np.zeros_like(energies)
     for symbol, fraction in material.mass_fractions.items():
         z = atomic_number(symbol)

@@ -27,6 +27,8 @@ class Material:
     def __post_init__(self) -> None:
         total = sum(self.mass_fractions.values())
         if not self.mass_fractions or total <= 0 or min(self.mass_fractions.values()) < 0:
-            raise InputError(f"material {self.name!r} needs mass fractions >= 0 with a positive sum")
+            raise InputError(
+                f"material {self.name!r} needs mass fractions >= 0 with a positive sum"
+            )
         fractions = {e: f / total for e, f in self.mass_fractions.items() if f > 0}
         object.__setattr__(self, "mass_fractions", MappingProxyType(fractions))

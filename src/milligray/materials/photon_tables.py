@@ -38,14 +38,11 @@ def _quantiles(cos_descending: FloatArray, density: FloatArray) -> FloatArray:
     cumulative /= cumulative[-1]
     # a strictly rising abscissa for the inverse
     keep = np.concatenate([[True], np.diff(cumulative) > 0])
-    return np.interp(
-        np.linspace(0.0, 1.0, N_QUANTILES + 1), cumulative[keep], cos_descending[keep]
-    )
+    levels = np.linspace(0.0, 1.0, N_QUANTILES + 1)
+    return np.asarray(np.interp(levels, cumulative[keep], cos_descending[keep]))
 
 
-def _angle_tables(
-    material: Material, energies: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _angle_tables(material: Material, energies: FloatArray) -> tuple[FloatArray, FloatArray]:
     # sin^2(theta/2) graded so that forward peaks of Rayleigh scattering are resolved
     s = np.linspace(0.0, 1.0, 6001) ** 2
     cos_polar = 1.0 - 2.0 * s**2
@@ -71,7 +68,7 @@ def _sampled_transfer_kev(
     """Mean energy transfer of the sampled Compton distribution at each fine energy [keV]."""
     nodes, gauss = np.polynomial.legendre.leggauss(4)
     low, high = quantiles[:, :-1], quantiles[:, 1:]
-    cos_polar = (low[..., None] + (high - low)[..., None] * 0.5 * (nodes + 1.0))
+    cos_polar = low[..., None] + (high - low)[..., None] * 0.5 * (nodes + 1.0)
     gauss = 0.5 * gauss / N_QUANTILES
     position = np.interp(np.log(energies), np.log(angle_energies), np.arange(angle_energies.size))
     row = np.minimum(position.astype(int), angle_energies.size - 2)
@@ -83,9 +80,7 @@ def _sampled_transfer_kev(
     return transfer
 
 
-def _fluorescence(
-    material: Material, energies: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _fluorescence(material: Material, energies: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Cumulative line probabilities (n_energy, MAX_LINES) and line energies (MAX_LINES,)."""
     tau_total = xs.material_cm2_g("photo", material, energies)
     lines: list[tuple[float, FloatArray]] = []
@@ -149,13 +144,13 @@ def build_photon_tables(
     """
     if not CUTOFF_KEV < max_energy_kev <= xs.XRAYLIB_MAX_KEV:
         raise InputError(
-            f"max_energy_kev must lie in {CUTOFF_KEV:g}-{xs.XRAYLIB_MAX_KEV:g}, got {max_energy_kev:g}"
+            f"max_energy_kev must lie in {CUTOFF_KEV:g}-{xs.XRAYLIB_MAX_KEV:g},"
+            f" got {max_energy_kev:g}"
         )
     _, inverse_step = _log_grid(CUTOFF_KEV, max_energy_kev, ROWS_PER_EFOLD)
     _, angle_inverse_step = _log_grid(CUTOFF_KEV, max_energy_kev, ANGLE_ROWS_PER_EFOLD)
     parts = [
-        _material_tables(tuple(sorted(m.mass_fractions.items())), max_energy_kev)
-        for m in materials
+        _material_tables(tuple(sorted(m.mass_fractions.items())), max_energy_kev) for m in materials
     ]
 
     def stacked(name: str) -> np.ndarray:  # material axis second, except for line energies

@@ -1,1 +1,1 @@
-"""Compiled scalar physics: random numbers, geometry, photon interactions. No patient, no tallies."""
+"""Compiled scalar physics: random numbers, geometry, interactions. No patient, no tallies."""

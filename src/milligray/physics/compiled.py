@@ -31,16 +31,19 @@ def sources_stamp() -> str:
     return digest.hexdigest()
 
 
-def _compile(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+def _compile(function: Callable[..., Any], *, forceinline: bool = False) -> Callable[..., Any]:
     try:
-        compiled = njit(cache=True, error_model="numpy", nogil=True, **options)(function)
+        compiled = njit(cache=True, error_model="numpy", nogil=True, forceinline=forceinline)(
+            function
+        )
     except RuntimeError:  # no place to write a cache: compile in every process
         return cast(
-            "Callable[..., Any]", njit(error_model="numpy", nogil=True, **options)(function)
+            "Callable[..., Any]",
+            njit(error_model="numpy", nogil=True, forceinline=forceinline)(function),
         )
     cache_file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if cache_file is not None:
-        cache_file._source_stamp = sources_stamp()  # noqa: SLF001 - Numba has no public way
+        cache_file._source_stamp = sources_stamp()
     return cast("Callable[..., Any]", compiled)
 
 

@@ -49,7 +49,9 @@ def sincos_of_turn(xi: float) -> tuple[float, float]:
     a = (4.0 * xi - quarter) * (0.5 * math.pi)
     b = a * a
     s = a * (1.0 + b * (-1.0 / 6.0 + b * (1.0 / 120.0 + b * (-1.0 / 5040.0 + b / 362880.0))))
-    c = 1.0 + b * (-0.5 + b * (1.0 / 24.0 + b * (-1.0 / 720.0 + b * (1.0 / 40320.0 - b / 3628800.0))))
+    c = 1.0 + b * (
+        -0.5 + b * (1.0 / 24.0 + b * (-1.0 / 720.0 + b * (1.0 / 40320.0 - b / 3628800.0)))
+    )
     swap = quarter & 1
     sine = c if swap else s
     cosine = s if swap else c
@@ -59,9 +61,7 @@ def sincos_of_turn(xi: float) -> tuple[float, float]:
 
 
 @physics
-def rotate(
-    u: float, v: float, w: float, cos_polar: float, xi: float
-) -> tuple[float, float, float]:
+def rotate(u: float, v: float, w: float, cos_polar: float, xi: float) -> tuple[float, float, float]:
     """New direction after a deflection by the polar angle, azimuth ``2 pi xi``.
 
     The usual rotation formula, with its own branch near the z axis where it is singular;

@@ -64,8 +64,8 @@ def interpolate(
     table: npt.NDArray[np.float32], row: int, fraction: float, material: int, column: int
 ) -> float:
     """Linear interpolation of one column of ``mu_rho`` between two energy rows."""
-    low = table[row, material, column]
-    return low + fraction * (table[row + 1, material, column] - low)
+    low = float(table[row, material, column])
+    return low + fraction * (float(table[row + 1, material, column]) - low)
 
 
 @physics
@@ -92,8 +92,9 @@ def sample_cosine(
     n_bins = quantiles.shape[2] - 1
     bin_position = xi_angle * n_bins
     index = min(int(bin_position), n_bins - 1)
-    low = quantiles[row, material, index]
-    return low + (bin_position - index) * (quantiles[row, material, index + 1] - low)
+    low = float(quantiles[row, material, index])
+    high = float(quantiles[row, material, index + 1])
+    return float(low + (bin_position - index) * (high - low))
 
 
 @physics
@@ -109,7 +110,7 @@ def sample_fluorescence_kev(
     for line in range(n_lines):
         low = lines[row, material, line]
         if xi < low + fraction * (lines[row + 1, material, line] - low):
-            return tables.line_energy_kev[material, line]
+            return float(tables.line_energy_kev[material, line])
     return 0.0
 
 

@@ -34,7 +34,7 @@ def philox4x32(
     key_1: np.uint64,
     rounds: int,
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
-    """Four random 32-bit words, held in 64-bit integers, of a 4 x 32-bit counter and 2 x 32-bit key."""
+    """Four random 32-bit words, held in 64-bit integers, of a counter and a key."""
     c0, c1, c2, c3, k0, k1 = counter_0, counter_1, counter_2, counter_3, key_0, key_1
     for _ in range(rounds):
         product_0 = _MULTIPLIER_0 * c0
@@ -49,9 +49,7 @@ def philox4x32(
 
 
 @physics
-def uniform4(
-    seed: np.uint64, history: np.uint64, draw: int
-) -> tuple[float, float, float, float]:
+def uniform4(seed: np.uint64, history: np.uint64, draw: int) -> tuple[float, float, float, float]:
     """Four independent uniform numbers in (0, 1), never 0 and never 1.
 
     Parameters

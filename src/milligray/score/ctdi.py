@@ -91,7 +91,7 @@ def simulate_ctdi(
         np.stack([(slices[:, None, None] & r[None]).ravel() for r in regions]).astype(np.float64)
     )
     volume_cm3 = np.prod(phantom.grid.spacing_mm) * CM3_PER_MM3
-    mass_g = membership.sum(axis=1).A1 * volume_cm3 * AIR_DENSITY_G_CM3  # type: ignore[attr-defined]
+    mass_g = membership.sum(axis=1).A1 * volume_cm3 * AIR_DENSITY_G_CM3
     to_ctdi = MGY_PER_KEV_PER_G / mass_g * CHAMBER_LENGTH_MM / source.collimation_mm
     weights = to_ctdi * np.array([1.0, 2.0]) / 3.0
     result = transport_to_regions(

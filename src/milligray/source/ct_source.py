@@ -68,7 +68,6 @@ class FanField:
             photons = photons * np.exp(-thickness[:, None] * self.filter_mu_per_mm[None])
         return np.asarray(photons)
 
-
     def photons_per_mas(self) -> float:
         """Photons that leave through the field per mAs, from the tube model's output.
 
@@ -76,7 +75,9 @@ class FanField:
         absolute tube output is uncertain by some 20 %: no substitute for a CTDIvol.
         """
         if self.spectrum.fluence_per_cm2_mas is None:
-            raise InputError("this spectrum has no absolute tube output; make it with make_spectrum")
+            raise InputError(
+                "this spectrum has no absolute tube output; make it with make_spectrum"
+            )
         half_width, half_height = 0.5 * self.width_mm, 0.5 * self.height_mm
         radius = self.focal_radius_mm
         diagonal = np.sqrt(radius**2 + half_width**2 + half_height**2)

@@ -79,15 +79,15 @@ def sample_alias(
     n = probability.shape[0]
     position = xi * n
     index = min(int(position), n - 1)
-    return index if position - index < probability[index] else alias[index]
+    return index if position - index < probability[index] else int(alias[index])
 
 
 @physics
 def sample_energy_kev(source: EmissionTables, row: int, xi_bin: float, xi_within: float) -> float:
     """Photon energy from one row of the spectrum [keV]."""
     index = sample_alias(source.energy_probability[row], source.energy_alias[row], xi_bin)
-    low = source.energy_edges[index, 0]
-    return low + xi_within * (source.energy_edges[index, 1] - low)
+    low = float(source.energy_edges[index, 0])
+    return low + xi_within * (float(source.energy_edges[index, 1]) - low)
 
 
 @physics

@@ -1,1 +1,1 @@
-
+"""Transport engines: energy imparted from a patient and a source."""

@@ -29,7 +29,8 @@ def water_box_and_beam(energy_kev: float) -> tuple[Patient, FieldBeam]:
     water = load_json("nist/materials.json")["water"]
     grid = Grid.from_spacing((N, N, N), (5.0, 5.0, 5.0))
     patient = Patient(
-        grid=grid, density_g_cm3=np.ones(grid.shape), material_index=np.zeros(grid.shape),
+        grid=grid, density_g_cm3=np.ones(grid.shape),
+        material_index=np.zeros(grid.shape, dtype=np.uint8),
         materials=(Material(name="water", mass_fractions=water["mass_fractions"]),),
         body=np.ones(grid.shape, dtype=bool),
     )  # fmt: skip
@@ -41,7 +42,10 @@ def water_box_and_beam(energy_kev: float) -> tuple[Patient, FieldBeam]:
 
 
 def egsnrc_rows(
-    *, quick: bool = False, threads: int | None = None, progress: Callable[[str], None] | None = None
+    *,
+    quick: bool = False,
+    threads: int | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> list[ValidationRow]:
     """Central-axis dose and energy per slab, 30, 60 and 100 keV."""
     tell = progress or (lambda _: None)

@@ -31,7 +31,10 @@ def write_tables(rows: Sequence[ValidationRow], folder: Path, *, header: str) ->
         text += ["", f"## {case}", ""]
         if len(part) > MAX_LISTED:
             worst = sorted(part, key=lambda r: -abs(r.deviation_percent))
-            text += [f"The {MAX_LISTED // 3} largest of {len(part)} deviations; all in the CSV.", ""]
+            text += [
+                f"The {MAX_LISTED // 3} largest of {len(part)} deviations; all in the CSV.",
+                "",
+            ]
             part = worst[: MAX_LISTED // 3]
         text += _row_lines(part)
     (folder / "results.md").write_text("\n".join(text) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ primary beam with our coefficients, since scatter into a disc of 1 cm at 90 cm i
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,7 @@ def read_case5_phantom(path: Path) -> LabelArray:
     import nibabel  # noqa: PLC0415 - only here
 
     try:
-        image = nibabel.load(path)
-        labels = np.asarray(image.dataobj)
+        labels = np.asarray(nibabel.load(path).dataobj)  # type: ignore[attr-defined]
     except (OSError, nibabel.filebasedimages.ImageFileError) as error:
         raise FormatError(f"cannot read the case 5 phantom {path.name}: {error}") from error
     return np.ascontiguousarray(labels.transpose(2, 1, 0).astype(np.uint8))
@@ -140,27 +140,24 @@ def tg195_rows(
     """
     tell = progress or (lambda _: None)
     rows = list(case_1_rows())
-    makers: list[tuple[Callable[[], Case], int]] = []
-    beams = BEAMS[1:] if quick else BEAMS
-    million = 10**6
-    for beam in beams:
-        makers += [
-            (lambda b=beam, m=mode: case_2(b, m), 30 if quick else 400)
-            for mode in ("radiography", "tomosynthesis")
-        ]
-        for collimation in ("10 mm",) if quick else ("10 mm", "80 mm"):
-            makers.append((lambda b=beam, c=collimation: case_4_1(b, c), 6 if quick else 60))
-            makers.append((lambda b=beam, c=collimation: case_4_2(b, c), 6 if quick else 100))
-        if phantom is not None:
-            makers += [
-                (lambda b=beam, a=angle: case_5(b, a, phantom), 3 if quick else 60)
-                for angle in ((0, 90) if quick else range(0, 360, 45))
-            ]
-    for make, max_millions in makers:
+    for make, max_millions in _runs(phantom, quick=quick):
         case = make()
         tell(f"TG-195 case {case.name}")
         rows += run_case(
-            case, precision=0.01 if quick else 0.0028, max_histories=max_millions * million,
+            case, precision=0.01 if quick else 0.0028, max_histories=max_millions * 10**6,
             threads=threads,
         )  # fmt: skip
     return rows
+
+
+def _runs(phantom: LabelArray | None, *, quick: bool) -> Iterator[tuple[Callable[[], Case], int]]:
+    """Makers of the cases, and the most histories to spend on each [million]."""
+    for beam in BEAMS[1:] if quick else BEAMS:
+        for mode in ("radiography", "tomosynthesis"):
+            yield partial(case_2, beam, mode), 30 if quick else 400
+        for collimation in ("10 mm",) if quick else ("10 mm", "80 mm"):
+            yield partial(case_4_1, beam, collimation), 6 if quick else 60
+            yield partial(case_4_2, beam, collimation), 6 if quick else 100
+        if phantom is not None:
+            for angle in (0, 90) if quick else range(0, 360, 45):
+                yield partial(case_5, beam, angle, phantom), 3 if quick else 60

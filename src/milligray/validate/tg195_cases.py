@@ -3,6 +3,7 @@
 The report's axes are taken as LPS; cases 2 and 4 have no patient, so the names mean nothing there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,18 +95,20 @@ def disc_overlap(grid: Grid, center_xy_mm: tuple[float, float], radius_mm: float
     return share
 
 
-def _rows(regions: list[FloatArray]) -> scipy.sparse.csr_matrix:
+def _rows(regions: Sequence[FloatArray]) -> scipy.sparse.csr_matrix:
     return scipy.sparse.vstack([scipy.sparse.csr_matrix(r.reshape(1, -1)) for r in regions]).tocsr()
 
 
 def case_2(beam: str, mode: str) -> Case:
     """Soft-tissue box: whole box and nine cubes."""
     soft = tg195_material("soft_tissue")
-    grid = Grid.from_spacing((40, 13, 13), (5.0, 30.0, 30.0), origin_lps_mm=(-180.0, -180.0, 1552.5))
+    grid = Grid.from_spacing(
+        (40, 13, 13), (5.0, 30.0, 30.0), origin_lps_mm=(-180.0, -180.0, 1552.5)
+    )
     patient = Patient(
         grid=grid,
         density_g_cm3=np.full(grid.shape, soft.reference_density_g_cm3),
-        material_index=np.zeros(grid.shape),
+        material_index=np.zeros(grid.shape, dtype=np.uint8),
         materials=(soft,),
         body=np.ones(grid.shape, dtype=bool),
     )
@@ -114,7 +117,7 @@ def case_2(beam: str, mode: str) -> Case:
         "VOI 5": (0, 150, 0), "VOI 6": (0, 0, -60), "VOI 7": (0, 0, -30), "VOI 8": (0, 0, 30),
         "VOI 9": (0, 0, 60),
     }  # fmt: skip
-    regions = [np.ones(grid.shape)]
+    regions: list[FloatArray] = [np.ones(grid.shape)]
     names = ["Total body"]
     for name, offset in centers.items():
         center = np.array([0.0, 0.0, 1650.0]) + np.array(offset)
@@ -159,7 +162,7 @@ def _fan_from_left(beam: str, collimation: str) -> FieldBeam:
 def case_4_1(beam: str, collimation: str) -> Case:
     """PMMA cylinder, four full-diameter slices of 1 cm; 100 cm of its length stand for 300."""
     patient = _pmma_cylinder(2.0, 101, -500.0)
-    regions = []
+    regions: list[FloatArray] = []
     for k in range(4):
         region = np.zeros(patient.grid.shape)
         region[50 + k] = disc_overlap(patient.grid, (0.0, 0.0), 160.0) > 0
@@ -205,9 +208,7 @@ def case_5(beam: str, angle_deg: int, labels: LabelArray) -> Case:
             f"the case 5 phantom must be 260 x 320 x 500 voxels (z, y, x) with labels 0-19,"
             f" got {labels.shape} with labels up to {int(labels.max())}"
         )
-    materials = tuple(
-        Material(name=m["name"], mass_fractions=m["mass_fraction"]) for m in table
-    )
+    materials = tuple(Material(name=m["name"], mass_fractions=m["mass_fraction"]) for m in table)
     density = np.array([m["density_g_cm3"] for m in table], dtype=np.float32)[labels]
     patient = Patient(
         grid=Grid.from_spacing(labels.shape, (1.0, 1.0, 1.0)), density_g_cm3=density,

@@ -1,1 +1,1 @@
-
+"""Monte Carlo: one physics, loops for each device."""

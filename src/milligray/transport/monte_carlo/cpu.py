@@ -48,7 +48,9 @@ def run_batch(
             xi_row = 65536.0 * xi_azimuth % 1.0  # the azimuth leaves its lower 16 bits unused
             draw += 1
             if not inside:
-                status, x, y, z = enter_box(matter, tables, x, y, z, u, v, w, row, fraction, xi_flight)
+                status, x, y, z = enter_box(
+                    matter, tables, x, y, z, u, v, w, row, fraction, xi_flight
+                )
                 if status < 0:
                     break
                 inside = status == 1

@@ -60,7 +60,7 @@ def unpack_density(word: np.uint32) -> float:
 @physics
 def unpack_material(word: np.uint32) -> int:
     """Material index of a packed voxel."""
-    return np.int64(word >> _MATERIAL_SHIFT)
+    return int(np.int64(word >> _MATERIAL_SHIFT))
 
 
 @physics
@@ -68,7 +68,7 @@ def tally_index(matter: Matter, voxel: int) -> int:
     """Tally bin of a voxel."""
     if matter.tally_bin.shape[0] == 0:
         return voxel
-    return matter.tally_bin[voxel]
+    return int(matter.tally_bin[voxel])
 
 
 @physics
@@ -143,9 +143,15 @@ def march_flight(
     delta_x = matter.dx / max(abs(u), 1e-12)
     delta_y = matter.dy / max(abs(v), 1e-12)
     delta_z = matter.dz / max(abs(w), 1e-12)
-    next_x = max(0.0, ((i + 1) * matter.dx - x) if u > 0.0 else (x - i * matter.dx)) / max(abs(u), 1e-12)
-    next_y = max(0.0, ((j + 1) * matter.dy - y) if v > 0.0 else (y - j * matter.dy)) / max(abs(v), 1e-12)
-    next_z = max(0.0, ((k + 1) * matter.dz - z) if w > 0.0 else (z - k * matter.dz)) / max(abs(w), 1e-12)
+    next_x = max(0.0, ((i + 1) * matter.dx - x) if u > 0.0 else (x - i * matter.dx)) / max(
+        abs(u), 1e-12
+    )
+    next_y = max(0.0, ((j + 1) * matter.dy - y) if v > 0.0 else (y - j * matter.dy)) / max(
+        abs(v), 1e-12
+    )
+    next_z = max(0.0, ((k + 1) * matter.dz - z) if w > 0.0 else (z - k * matter.dz)) / max(
+        abs(w), 1e-12
+    )
     stride_y = step_y * nx
     stride_z = step_z * nx * ny
     voxel = (k * ny + j) * nx + i
@@ -161,7 +167,7 @@ def march_flight(
             kerma_rho = energy_kev * interpolate(tables.mu_rho, row, fraction, material, 1)
         density = unpack_density(word)
         mu = density * mu_rho
-        crossing = min(next_x, min(next_y, next_z))
+        crossing = min(next_x, next_y, next_z)
         segment = crossing - travelled
         if mu * segment >= optical_depth:
             segment = optical_depth / mu
@@ -206,7 +212,11 @@ def enter_box(
         1: at the box; 0: it collides with the ambient medium at the returned place; -1: lost.
     x, y, z : float [cm]
     """
-    extent_x, extent_y, extent_z = matter.nx * matter.dx, matter.ny * matter.dy, matter.nz * matter.dz
+    extent_x, extent_y, extent_z = (
+        matter.nx * matter.dx,
+        matter.ny * matter.dy,
+        matter.nz * matter.dz,
+    )
     t_box = distance_to_box_cm(x, y, z, u, v, w, extent_x, extent_y, extent_z)
     if matter.ambient_density > 0.0:
         mu = matter.ambient_density * interpolate(
