@@ -1,0 +1,20 @@
+"""For all tests: a cache of their own, and a plain count of what the absent data cost."""
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Spectra and CTDI of the tests never mix with those of the user."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MILLIGRAY_CACHE", str(tmp_path_factory.mktemp("milligray_cache")))
+        yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    absent = sum("../shared" in str(report.longrepr) for report in skipped)
+    if absent:
+        terminalreporter.write_line(f"{absent} tests skipped because ../shared is absent")
