@@ -5,8 +5,6 @@ Usage: python tools/build_scanners.py
 Half-value layers come from the tube model of this package at an equivalent aluminum filtration.
 Bowties are aluminum path length against fan angle, in excess of that on the central ray:
 
-- ``siemens-kerma``: the filtration is fitted to the outputs on the axis at 80-150 kV, then each
-  angle's thickness to the relative air kerma at 120 kV;
 - ``ge-xcist``: as in the manufacturer's simulator;
 - ``constructed``: ``t = fraction (mu_water / mu_al) (L(0) - L(angle))``, with L the chord of a
   water cylinder on the axis and the coefficients averaged over air kerma at 120 kV.
@@ -17,10 +15,9 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
-import spekpy
 import xraylib
 from scipy.interpolate import PchipInterpolator
-from scipy.optimize import brentq, least_squares, minimize_scalar
+from scipy.optimize import least_squares
 
 from milligray.source.spectrum import air_mu_en_rho_cm2_g, aluminum_mu_per_cm
 from milligray.source.tube import make_spectrum
@@ -31,7 +28,6 @@ VOLTAGES_KV = (60, 70, 80, 90, 100, 110, 120, 130, 135, 140, 150)
 ANGLE_STEP_RAD = 0.02
 MAX_ANGLE_RAD = 0.50
 PROFILE_KV = 120
-REFERENCE_FILTRATION_MM_AL = 1.0
 
 
 def read_rows(name: str) -> list[dict[str, str]]:
@@ -40,85 +36,8 @@ def read_rows(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
-def kerma_terms(kv: float, anode_deg: float, filtration_mm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Air kerma per bin (sum 1) and mu of aluminum [1/cm]."""
-    spectrum = make_spectrum(kv, filtration_mm_al=filtration_mm, anode_angle_deg=anode_deg)
-    energy = spectrum.centers_kev
-    kerma = spectrum.weights * energy * air_mu_en_rho_cm2_g(energy)
-    return kerma / kerma.sum(), aluminum_mu_per_cm(energy)
-
-
-def output_per_mas(kv: float, anode_deg: float) -> tuple[np.ndarray, np.ndarray]:
-    """Air kerma per mAs and bin behind 1 mm Al, any unit, and mu of aluminum [1/cm]."""
-    spek = spekpy.Spek(kvp=kv, th=anode_deg, dk=1.0)
-    energy, per_kev = spek.get_spectrum()
-    known = energy > 10
-    energy, per_kev = energy[known], per_kev[known]
-    mu = aluminum_mu_per_cm(energy)
-    kerma = per_kev * energy * air_mu_en_rho_cm2_g(energy)
-    return kerma * np.exp(-mu * REFERENCE_FILTRATION_MM_AL / 10), mu
-
-
-def fit_filtration(outputs: dict[int, float], anode_deg: float) -> tuple[float, float]:
-    """Aluminum that explains how the output on the axis grows with voltage; and the rms misfit."""
-    terms = {kv: output_per_mas(kv, anode_deg) for kv in outputs}
-
-    def misfit(filtration_mm: float) -> np.ndarray:
-        behind = (filtration_mm - REFERENCE_FILTRATION_MM_AL) / 10
-        log_ratio = np.array(
-            [
-                np.log(outputs[kv] / np.sum(k * np.exp(-mu * behind)))
-                for kv, (k, mu) in terms.items()
-            ]
-        )
-        return log_ratio - log_ratio.mean()
-
-    found = minimize_scalar(lambda t: np.sum(misfit(t) ** 2), bounds=(2, 25), method="bounded")
-    return float(found.x), float(np.sqrt(np.mean(misfit(found.x) ** 2)))
-
-
-def siemens_shape(bowtie: dict, anode_deg: float) -> dict:
-    """Filtration and thickness from measured relative kerma."""
-    rows = [
-        row
-        for row in read_rows("siemens_bowtie_kerma.csv")
-        if (row["scanner"], row["filter"]) == (bowtie["scanner"], bowtie["filter"])
-    ]
-    axis = {int(r["kv"]): float(r["kerma"]) for r in rows if float(r["fan_angle_rad"]) == 0}
-    filtration, rms = fit_filtration(axis, anode_deg)
-    kerma, mu = kerma_terms(PROFILE_KV, anode_deg, filtration)
-    profile = [
-        (float(r["fan_angle_rad"]), float(r["kerma"]) / axis[PROFILE_KV])
-        for r in rows
-        if int(r["kv"]) == PROFILE_KV
-    ]
-    angle = np.array([a for a, _ in profile])
-    thickness = [
-        brentq(lambda t, v=v: np.sum(kerma * np.exp(-mu * t / 10)) - v, -1e-6, 200)
-        for _, v in profile
-    ]
-    print(f"  fitted {filtration:.2f} mm Al, rms {rms:.2%}, edge {thickness[-1]:.1f} mm")
-    return {
-        "filtration_mm_al": filtration,
-        "curve": (angle, np.maximum(thickness, 0.0)),
-        "origin": "derived from measurement",
-        "source": (
-            f"equivalent thickness fitted to relative air kerma at {PROFILE_KV} kV published in the"
-            f" repository medicalphysics/OpenDXMC (filter {bowtie['filter']} of a"
-            f" Siemens {bowtie['scanner'].title()}, no measurement report); constant beyond"
-            f" {angle[-1]:.2f} rad;"
-            " which filter name of the header means which filter is assumed from their numbers"
-        ),
-        "filtration_source": (
-            f"fitted to the outputs on the axis at {min(axis)}-{max(axis)} kV of the same data"
-            f" (rms misfit {rms:.1%}, standard uncertainty about 1 mm Al)"
-        ),
-    }
-
-
-def ge_shape(bowtie: dict, anode_deg: float) -> dict:
+def ge_shape(bowtie: dict) -> dict:
     """Thickness of the manufacturer's simulator."""
-    del anode_deg
     rows = [r for r in read_rows("ge_xcist_bowtie.csv") if r["filter"] == bowtie["filter"]]
     angle = np.array([float(r["fan_angle_rad"]) for r in rows])
     thickness = np.array([float(r["thickness_mm"]) for r in rows])
@@ -162,7 +81,7 @@ def constructed_shape(bowtie: dict, anode_deg: float, radius_mm: float) -> dict:
         "source": (
             f"constructed, not measured: evens out {bowtie['fraction']:.0%} of the attenuation of a"
             f" water cylinder of {bowtie['diameter_mm']:g} mm on the axis; diameter and share are"
-            " means of those fitted to three known head and three known body bowties"
+            " those fitted to the small (head) and large (body) bowtie of the ge-optima-ct660 class"
             " (docs/methods/source.md)"
         ),
         "filtration_source": bowtie["filtration_source"],
@@ -227,9 +146,7 @@ def write_scanner(scanner: dict, common: dict) -> None:
         if bowtie["shape"] == "constructed":
             shape = constructed_shape(bowtie, anode, radius)
         else:
-            shape = {"siemens-kerma": siemens_shape, "ge-xcist": ge_shape}[bowtie["shape"]](
-                bowtie, anode
-            )
+            shape = ge_shape(bowtie)
             ratio = water_to_aluminum(anode, shape["filtration_mm_al"])
             print(f"  {bowtie['name']}: {fit_cylinder(shape['curve'], radius, ratio)}")
         angle, thickness = resample(shape["curve"])

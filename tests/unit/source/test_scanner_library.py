@@ -135,7 +135,7 @@ def test_unknown_name_is_answered_with_the_nearest():
 @pytest.mark.parametrize(
     ("scanner", "given", "expected", "word"),
     [
-        ("siemens-definition", {"filter_type": "FLAT"}, "flat", "FLAT"),
+        ("siemens-definition", {"filter_type": "FLAT"}, "body", "FLAT"),
         ("siemens-definition", {"filter_type": "WEDGE_2"}, "head", "WEDGE_2"),
         ("siemens-definition", {"filter_type": "WEDGE_3"}, "body", "WEDGE_3"),
         ("ge-optima-ct660", {"filter_type": "HEAD FILTER"}, "head", "HEAD"),
