@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from milligray.materials.material import Material
+    from milligray.materials.tissues import load_material
     from milligray.patient.build import build_patient
     from milligray.patient.patient import Patient
     from milligray.read.ct_dicom import read_ct_series
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from milligray.score.dose_scoring import score_dose, score_organ_dose
     from milligray.segment.organs import OrganMap
     from milligray.segment.segment import segment_organs
+    from milligray.source.beams import FieldBeam
     from milligray.source.ct_scan import make_ct_source
     from milligray.source.ct_source import CtSource
+    from milligray.source.spectrum import Spectrum
     from milligray.source.tube import make_spectrum
     from milligray.transport.deposit import EnergyDeposit
     from milligray.transport.monte_carlo.engine import transport_photons
@@ -31,13 +35,17 @@ _HOME = {
     "CtSource": "milligray.source.ct_source",
     "DoseMap": "milligray.score.dose",
     "EnergyDeposit": "milligray.transport.deposit",
+    "FieldBeam": "milligray.source.beams",
     "Grid": "milligray.volume",
     "LabelMap": "milligray.read.series",
+    "Material": "milligray.materials.material",
     "OrganDoses": "milligray.score.dose",
     "OrganMap": "milligray.segment.organs",
     "Patient": "milligray.patient.patient",
+    "Spectrum": "milligray.source.spectrum",
     "Volume": "milligray.volume",
     "build_patient": "milligray.patient.build",
+    "load_material": "milligray.materials.tissues",
     "make_ct_source": "milligray.source.ct_scan",
     "make_spectrum": "milligray.source.tube",
     "read_ct_nifti": "milligray.read.ct_nifti",
@@ -60,13 +68,17 @@ __all__ = [
     "CtSource",
     "DoseMap",
     "EnergyDeposit",
+    "FieldBeam",
     "Grid",
     "LabelMap",
+    "Material",
     "OrganDoses",
     "OrganMap",
     "Patient",
+    "Spectrum",
     "Volume",
     "build_patient",
+    "load_material",
     "make_ct_source",
     "make_spectrum",
     "read_ct_nifti",

@@ -24,14 +24,14 @@ class CtSeries:
     slice_thickness_mm : float
         Reconstructed width of one slice (may differ from the spacing).
     input_sha256 : str
-        Hash over the pixel data and geometry, for the manifest.
+        Hash over the pixel data and geometry, for the manifest; "" for arrays of one's own.
     notes : tuple of str
         What the reader assumed, mended or left out, in words for the report.
     """
 
     volume: Volume
     slice_thickness_mm: float
-    input_sha256: str
+    input_sha256: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -149,5 +149,5 @@ class LabelMap:
 
     volume: Volume
     names: dict[int, str]
-    input_sha256: str
+    input_sha256: str = ""
     notes: tuple[str, ...] = ()
