@@ -90,7 +90,7 @@ def ct_dose(
     if precision is not None and histories is not None:
         raise InputError("give either --precision or --histories")
     settings = CtSettings(
-        precision=None if histories is not None else (precision or 0.01),
+        precision=0.01 if precision is None and histories is None else precision,
         histories=histories, voxel_size_mm=voxel_size_mm or None, calibration=calibration,
         couch=couch, extend_mm=extend_mm, scanner=scanner, bowtie=bowtie,  # type: ignore[arg-type]
         segmenter=segmenter, per_100_mas=per_100_mas, max_seconds=max_seconds,  # type: ignore[arg-type]

@@ -181,13 +181,19 @@ def klein_nishina(energy_kev: float, cos_polar: FloatArray) -> FloatArray:
     return np.asarray(ratio**2 * (ratio + 1.0 / ratio - 1.0 + cos_polar**2))
 
 
+@lru_cache(maxsize=1)
+def _gauss_nodes() -> tuple[FloatArray, FloatArray]:
+    nodes, gauss = np.polynomial.legendre.leggauss(400)
+    return np.asarray(nodes), np.asarray(gauss)
+
+
 def mean_compton_transfer_kev(material: Material, energy_kev: float) -> float:
     """Mean energy given to the electron in a bound Compton collision [keV].
 
     Mean of ``E - E'(cos)`` over ``klein_nishina(E, cos) S(x)``; no Doppler broadening.
     """
     # cos = 1 - 2 s^2 with Gauss nodes in s = sin(theta / 2), dense in the forward direction
-    nodes, gauss = np.polynomial.legendre.leggauss(400)
+    nodes, gauss = _gauss_nodes()
     s = 0.5 * (nodes + 1.0)
     cos_polar = 1.0 - 2.0 * s**2
     momentum = momentum_transfer_per_angstrom(energy_kev, cos_polar)

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -133,12 +136,23 @@ def scan_photons(source: CtSource, *, threads: int | None = None) -> float:
     return photons_per_scan(source, ctdi, source.ctdi_vol_mgy)
 
 
+@lru_cache(maxsize=1)
+def _model_stamp() -> str:
+    """Hash of what the compiled physics works on here: cross sections, materials, phantom."""
+    package = Path(__file__).parent.parent
+    sources = [*(package / "materials").glob("*.py"), package / "patient" / "phantoms" / "ctdi.py"]
+    digest = hashlib.sha256(version("xraylib").encode())
+    for path in [*sorted(sources), Path(__file__)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def _key(beam: CtSource, phantom_diameter_mm: int) -> str:
-    """Hash of all that the simulated CTDI depends on, the compiled physics included."""
+    """Hash of all that the simulated CTDI depends on, physics and materials included."""
     field = beam.field
     digest = hashlib.sha256()
     head = (
-        _CACHE_VERSION, sources_stamp(), phantom_diameter_mm, beam.collimation_mm,
+        _CACHE_VERSION, sources_stamp(), _model_stamp(), phantom_diameter_mm, beam.collimation_mm,
         field.focal_radius_mm, field.width_mm, field.height_mm,
     )  # fmt: skip
     digest.update(repr(head).encode())
@@ -152,9 +166,11 @@ def _key(beam: CtSource, phantom_diameter_mm: int) -> str:
 
 def _read(path: Path) -> CtdiSimulation | None:
     try:
-        return CtdiSimulation(**json.loads(path.read_text(encoding="utf-8")))
+        stored = CtdiSimulation(**json.loads(path.read_text(encoding="utf-8")))
+        usable = all(0 < value < math.inf for value in asdict(stored).values())
     except (OSError, ValueError, TypeError):
         return None  # absent or damaged: simulate again
+    return stored if usable else None
 
 
 def _write(path: Path, simulation: CtdiSimulation) -> None:

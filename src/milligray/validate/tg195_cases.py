@@ -13,6 +13,7 @@ from milligray.data import load_csv, load_json
 from milligray.errors import InputError
 from milligray.materials.material import Material
 from milligray.patient.patient import Patient
+from milligray.patient.phantoms.discs import disc_share
 from milligray.source.beams import FieldBeam
 from milligray.source.spectrum import Spectrum
 from milligray.typing import FloatArray, LabelArray
@@ -79,22 +80,6 @@ def box_overlap(grid: Grid, low_mm: FloatArray, high_mm: FloatArray) -> FloatArr
     )
 
 
-def disc_overlap(grid: Grid, center_xy_mm: tuple[float, float], radius_mm: float) -> FloatArray:
-    """Fraction of every pixel (y, x) of the grid within a disc, by 16 x 16 sub-samples."""
-    n = 16
-    offset = (np.arange(n) + 0.5) / n - 0.5
-    _, dy, dx = grid.spacing_mm
-    y = grid.axis_centers_mm(1) - center_xy_mm[1]
-    x = grid.axis_centers_mm(2) - center_xy_mm[0]
-    share = np.zeros(grid.shape[1:])
-    near = (np.abs(y)[:, None] < radius_mm + dy) & (np.abs(x)[None, :] < radius_mm + dx)
-    rows, columns = np.nonzero(near)
-    yy = y[rows, None, None] + offset[None, :, None] * dy
-    xx = x[columns, None, None] + offset[None, None, :] * dx
-    share[rows, columns] = np.mean(yy**2 + xx**2 <= radius_mm**2, axis=(1, 2))
-    return share
-
-
 def _rows(regions: Sequence[FloatArray]) -> scipy.sparse.csr_matrix:
     return scipy.sparse.vstack([scipy.sparse.csr_matrix(r.reshape(1, -1)) for r in regions]).tocsr()
 
@@ -143,7 +128,7 @@ def _pmma_cylinder(spacing_mm: float, n_z: int, z_origin_mm: float) -> Patient:
     grid = Grid.from_spacing(
         (n_z, n, n), (10.0, spacing_mm, spacing_mm), origin_lps_mm=(start, start, z_origin_mm)
     )
-    share = np.broadcast_to(disc_overlap(grid, (0.0, 0.0), 160.0), grid.shape)
+    share = np.broadcast_to(disc_share(grid, (0.0, 0.0), 160.0), grid.shape)
     density = share * pmma.reference_density_g_cm3 + (1.0 - share) * air.reference_density_g_cm3
     return Patient(
         grid=grid, density_g_cm3=density, material_index=(share == 0).astype(np.uint8),
@@ -165,7 +150,7 @@ def case_4_1(beam: str, collimation: str) -> Case:
     regions: list[FloatArray] = []
     for k in range(4):
         region = np.zeros(patient.grid.shape)
-        region[50 + k] = disc_overlap(patient.grid, (0.0, 0.0), 160.0) > 0
+        region[50 + k] = disc_share(patient.grid, (0.0, 0.0), 160.0) > 0
         regions.append(region)
     return Case(
         name=f"4.1 {beam} {collimation}", patient=patient, beam=_fan_from_left(beam, collimation),
@@ -183,7 +168,7 @@ def case_4_2(beam: str, collimation: str) -> Case:
     patient = _pmma_cylinder(1.0, 100, -495.0)
     grid = patient.grid
     z_inside = np.abs(grid.axis_centers_mm(0)) < 50.0
-    regions = [z_inside[:, None, None] * disc_overlap(grid, (0.0, 0.0), 5.0)]
+    regions = [z_inside[:, None, None] * disc_share(grid, (0.0, 0.0), 5.0)]
     angles = range(0, 360, 10)
     entries = [tuple(("4.2", f"{beam}|{collimation}|centre|{a}") for a in angles)]
     for a in range(0, 190, 10):
@@ -191,7 +176,7 @@ def case_4_2(beam: str, collimation: str) -> Case:
         mirrored = sorted({a, (360 - a) % 360})
         for angle in mirrored:
             phi = np.pi - np.deg2rad(angle)
-            share += disc_overlap(grid, (150.0 * np.cos(phi), 150.0 * np.sin(phi)), 5.0)
+            share += disc_share(grid, (150.0 * np.cos(phi), 150.0 * np.sin(phi)), 5.0)
         regions.append(z_inside[:, None, None] * share / len(mirrored))
         entries.append(tuple(("4.2", f"{beam}|{collimation}|periphery|{b}") for b in mirrored))
     return Case(

@@ -8,6 +8,7 @@ from milligray.errors import InputError
 from milligray.materials.material import Material
 from milligray.materials.tissues import load_material
 from milligray.patient.patient import Patient
+from milligray.patient.phantoms.discs import disc_share
 from milligray.typing import FloatArray
 from milligray.volume import Grid
 
@@ -51,8 +52,8 @@ def ctdi_phantom(
     grid = Grid.from_spacing((n_slices, n, n), (slice_mm, spacing_mm, spacing_mm))
     ring = 0.5 * diameter_mm - HOLE_DEPTH_MM
     centers = [(0.0, 0.0), (0.0, -ring), (-ring, 0.0), (0.0, ring), (ring, 0.0)]
-    cylinder = _disc_share(grid, (0.0, 0.0), 0.5 * diameter_mm)
-    chambers = np.stack([_disc_share(grid, c, CHAMBER_RADIUS_MM) for c in centers])
+    cylinder = disc_share(grid, (0.0, 0.0), 0.5 * diameter_mm)
+    chambers = np.stack([disc_share(grid, c, CHAMBER_RADIUS_MM) for c in centers])
     pmma = load_material("pmma")
     air = Material(
         name="air",
@@ -78,14 +79,3 @@ def ctdi_phantom(
 def chamber_slices(grid: Grid) -> npt.NDArray[np.bool_]:
     """Slices that lie within the length of the chamber."""
     return np.asarray(np.abs(grid.axis_centers_mm(0)) < 0.5 * CHAMBER_LENGTH_MM)
-
-
-def _disc_share(grid: Grid, center_xy_mm: tuple[float, float], radius_mm: float) -> FloatArray:
-    """Fraction of every pixel inside a disc, by 16 x 16 sub-samples."""
-    offset = (np.arange(16) + 0.5) / 16 - 0.5
-    _, dy, dx = grid.spacing_mm
-    y = (grid.axis_centers_mm(1)[:, None] + offset[None] * dy).ravel() - center_xy_mm[1]
-    x = (grid.axis_centers_mm(2)[:, None] + offset[None] * dx).ravel() - center_xy_mm[0]
-    inside = y[:, None] ** 2 + x[None] ** 2 <= radius_mm**2
-    ny, nx = grid.shape[1:]
-    return np.asarray(inside.reshape(ny, 16, nx, 16).mean(axis=(1, 3)))
