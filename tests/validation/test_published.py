@@ -1,4 +1,4 @@
-"""Published and independent values: the rows of `milligray validate`, at statistics a test can afford.
+"""Published and independent values: rows of `milligray validate`, at statistics a test affords.
 
 Full statistics stand in docs/validation; here every row must agree within its model tolerance and
 statistics, and the mean signed deviation of each publication must be small, so that a bias

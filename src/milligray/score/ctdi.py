@@ -140,10 +140,11 @@ def scan_photons(source: CtSource, *, threads: int | None = None) -> float:
 def _model_stamp() -> str:
     """Hash of what the compiled physics works on here: cross sections, materials, phantom."""
     package = Path(__file__).parent.parent
-    sources = [*(package / "materials").glob("*.py"), package / "patient" / "phantoms" / "ctdi.py"]
     digest = hashlib.sha256(version("xraylib").encode())
-    for path in [*sorted(sources), Path(__file__)]:
-        digest.update(path.read_bytes())
+    for folder in (package / "materials", package / "patient" / "phantoms"):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
+    digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()
 
 

@@ -1,6 +1,7 @@
 """Make the source of a CT scan from its protocol, the scanner and the patient."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -147,7 +148,8 @@ def make_ct_source(
     -----
     Helical: the tube moves over the nominal range and `over_ranging_mm`; photons per length follow
     the tube current, held constant beyond the imaged slices. Axial: stations one feed apart.
-    An unknown start angle is averaged over, so that angle and z are independent.
+    An unknown start angle is averaged over, so that angle and z are independent; a known one
+    holds at the nominal start of the scan, before which over-ranging has turned the tube.
     """
     notes: tuple[str, ...] = ()
     if scanner is None:
@@ -178,6 +180,7 @@ def make_ct_source(
     rotations = current.sum() * (
         (bins[0, 1] - bins[0, 0]) / feed if protocol.scan_mode == "helical" else 1.0
     )
+    angle, sense = _tube_angle_rad(protocol, float(bins[0, 0]), feed)
     return CtSource(
         field=field,
         isocenter_lps_mm=protocol.isocenter_lps_mm or body_center_lps_mm(patient),
@@ -186,8 +189,9 @@ def make_ct_source(
         rotations=float(rotations),
         feed_mm=feed,
         collimation_mm=protocol.collimation_mm,
-        start_angle_rad=_tube_angle_rad(protocol),
+        start_angle_rad=angle,
         mode=protocol.scan_mode,
+        angle_sense=sense,
         ctdi_vol_mgy=protocol.ctdi_vol_mgy,
         phantom_diameter_mm=protocol.phantom_diameter_mm,
         notes=notes,
@@ -208,9 +212,25 @@ def body_center_lps_mm(patient: Patient) -> tuple[float, float]:
     return center[0], center[1]
 
 
-def _tube_angle_rad(protocol: CtProtocol) -> float | None:
-    """Start angle in the patient's frame: 0 in front of the patient, however they lie."""
+def _tube_angle_rad(
+    protocol: CtProtocol, lowest_z_mm: float, feed_mm: float
+) -> tuple[float | None, Literal[1, -1]]:
+    """Tube angle in the patient's frame at the lowest z, and whether it grows or falls with z.
+
+    The protocol's angle is the gantry's: 0 at the top, growing with time, 90 degrees at the right
+    of a patient who lies head first and supine. Feet first, it turns the other way around them.
+    """
+    z = protocol.slice_position_mm
+    first = protocol.scan_start_mm if protocol.scan_start_mm is not None else float(z[0])
+    last = protocol.scan_end_mm if protocol.scan_end_mm is not None else float(z[-1])
+    with_time = 1 if protocol.patient_position.startswith("HF") else -1
+    sense: Literal[1, -1] = 1 if (last >= first) == (with_time > 0) else -1
     if protocol.start_angle_rad is None:
-        return None
+        return None, sense
     quarter_turns = {"S": 0, "DL": 1, "P": 2, "DR": 3}[protocol.patient_position[2:]]
-    return protocol.start_angle_rad + 0.5 * np.pi * quarter_turns
+    at_start = 0.5 * np.pi * quarter_turns + with_time * protocol.start_angle_rad
+    if protocol.scan_mode == "axial":
+        return at_start, sense
+    if protocol.scan_start_mm is None:
+        first = nominal_range_mm(protocol)[0]
+    return at_start + sense * 2.0 * np.pi * (lowest_z_mm - first) / feed_mm, sense

@@ -106,8 +106,10 @@ class CtSource:
     collimation_mm : float
         Nominal total beam width.
     start_angle_rad : float or None
-        None: unknown, averaged over.
+        Tube angle at the lower end of the first bin; None: unknown, averaged over.
     mode : {"helical", "axial"}
+    angle_sense : {1, -1}
+        Helical with a known angle: 1 if the tube angle grows with z, -1 if it falls.
     ctdi_vol_mgy : float or None
         CTDIvol at the mean current: the absolute scale of the scan.
     phantom_diameter_mm : {160, 320} or None
@@ -125,6 +127,7 @@ class CtSource:
     collimation_mm: float
     start_angle_rad: float | None
     mode: Literal["helical", "axial"]
+    angle_sense: Literal[1, -1] = 1
     ctdi_vol_mgy: float | None = None
     phantom_diameter_mm: int | None = None
     description: str = ""
@@ -182,7 +185,9 @@ class CtSource:
             z_probability=z_probability,
             z_alias=z_alias,
             angle_start=float(self.start_angle_rad or 0.0),
-            angle_per_cm=2.0 * np.pi / (self.feed_mm * CM_PER_MM) if helix else 0.0,
+            angle_per_cm=(
+                self.angle_sense * 2.0 * np.pi / (self.feed_mm * CM_PER_MM) if helix else 0.0
+            ),
             angle_span=0.0 if helix or (fixed and self.mode == "helical") else 2.0 * np.pi,
             fan_probability=fan_probability,
             fan_alias=fan_alias,

@@ -10,9 +10,9 @@ from milligray.physics.random import uniform4
 from milligray.source.alias import alias_table
 from milligray.source.emission import sample_alias
 
-WEIGHTS = st.lists(
-    st.one_of(st.just(0.0), st.floats(1e-6, 1e6)), min_size=1, max_size=60
-).filter(lambda w: sum(w) > 0)
+WEIGHTS = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e6)), min_size=1, max_size=60).filter(
+    lambda w: sum(w) > 0
+)
 
 
 @njit

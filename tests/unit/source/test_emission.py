@@ -246,9 +246,7 @@ def test_ct_photons_equal_their_slow_twin():
         ],
         axis=1,
     )
-    index = alias_draw(
-        tables.energy_probability[fan], tables.energy_alias[fan], xi[:, 6:7]
-    )[:, 0]
+    index = alias_draw(tables.energy_probability[fan], tables.energy_alias[fan], xi[:, 6:7])[:, 0]
     edges = tables.energy_edges[index]
     energy = edges[:, 0] + xi[:, 7] * (edges[:, 1] - edges[:, 0])
     assert np.allclose(fast[:, 2], tables.origin[2] + z, atol=1e-12)
