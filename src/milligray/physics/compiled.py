@@ -21,11 +21,11 @@ COMPILED_SOURCES = ("physics", "source", "transport")
 
 
 @cache
-def sources_stamp(folders: tuple[str, ...] = COMPILED_SOURCES) -> str:
-    """Hash of all sources in some folders of the package; default: the compiled ones."""
+def sources_stamp() -> str:
+    """Hash of all compiled sources."""
     digest = hashlib.sha256()
     package = Path(__file__).parent.parent
-    for folder in folders:
+    for folder in COMPILED_SOURCES:
         for path in sorted((package / folder).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -6,7 +6,6 @@ import math
 import os
 import tempfile
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -24,8 +23,6 @@ from milligray.transport.monte_carlo.regions import transport_to_regions
 
 DEFAULT_PRECISION = 0.004
 _CACHE_VERSION = 1
-_DEPENDS_ON = ("physics", "materials", "source", "transport", "patient/phantoms", "score")
-"""Folders whose code a cached CTDI depends on: any change there simulates it anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
