@@ -2,8 +2,8 @@
 
     python tools/compare_with_ssde.py [--shared ../shared/data] [--write docs/validation]
 
-Ten head-and-neck patients with examples/head_neck_helical.toml, and the shipped abdomen once as
-it is and once with scan and scatterer continued by 150 mm at both ends. Prints the tables of
+Ten head-and-neck patients with examples/head_neck_helical.toml, and the shipped abdomen: as they
+are, and with scatterer (abdomen: and scan) continued by 150 mm at both ends. Prints the tables of
 docs/validation/plausibility.md and writes plausibility.csv and plausibility_trunk.csv.
 """
 
@@ -19,6 +19,7 @@ from milligray.data import sample_folder
 from milligray.exam import CtSettings, compute_ct_exam
 from milligray.read import open_ct, read_labels
 from milligray.report.result import ExamResult
+from milligray.score.ssde import ssde_conversion_factor
 from milligray.source.ct_scan import nominal_range_mm
 
 N_PATIENTS = 10
@@ -33,6 +34,20 @@ def mean_body_dose_mgy(result: ExamResult) -> float:
     return float(np.sum(result.dose.dose_mgy[inside] * mass) / mass.sum())
 
 
+def local_ssde_mgy(result: ExamResult, organ: str) -> float:
+    """CTDIvol x current x factor of the slices that the organ lies in, weighted by its voxels."""
+    protocol, organs = result.protocol, result.organs
+    assert protocol.ctdi_vol_mgy is not None  # noqa: S101 - told to the type checker
+    assert protocol.phantom_diameter_mm is not None  # noqa: S101
+    label = next(number for number, name in organs.names.items() if name == organ)
+    voxels = np.count_nonzero(organs.labels == label, axis=(1, 2))
+    z = organs.grid.axis_centers_mm(0)
+    current = np.interp(z, protocol.slice_position_mm, protocol.relative_current)
+    diameter = result.water_equivalent_diameter_mm
+    factor = ssde_conversion_factor(diameter, protocol.phantom_diameter_mm)
+    return float(protocol.ctdi_vol_mgy * np.average(current * factor, weights=voxels))
+
+
 def rows_of(case: str, result: ExamResult) -> list[dict[str, str | float]]:
     """One row an organ, and one for the whole body."""
     assert result.ssde_mgy is not None  # noqa: S101 - told to the type checker
@@ -45,18 +60,20 @@ def rows_of(case: str, result: ExamResult) -> list[dict[str, str | float]]:
         "median_water_equivalent_diameter_mm": float(np.median(diameter[diameter > 0])),
     }
     doses = [
-        (r.organ, r.mean_dose_mgy, r.relative_uncertainty, r.volume_ml)
+        (r.organ, r.mean_dose_mgy, r.relative_uncertainty, r.volume_ml, local)
         for r in result.organ_doses.rows
-        if r.organ != "body"
+        if not r.organ.lower().startswith("body")
+        for local in (local_ssde_mgy(result, r.organ),)
     ]
-    body = result.patient.body.sum() * result.patient.grid.voxel_volume_cm3
-    doses.append(("body outline", mean_body_dose_mgy(result), 0.0, float(body)))
+    body = float(result.patient.body.sum() * result.patient.grid.voxel_volume_cm3)
+    doses.append(("whole body", mean_body_dose_mgy(result), 0.0, body, result.ssde_mgy))
     return [
         {
             **common, "organ": organ, "volume_ml": volume, "dose_mgy": dose,
             "relative_uncertainty": relative, "ratio_to_ssde": dose / result.ssde_mgy,
+            "ratio_to_local_ssde": dose / local,
         }
-        for organ, dose, relative, volume in doses
+        for organ, dose, relative, volume, local in doses
     ]  # fmt: skip
 
 
@@ -69,9 +86,13 @@ def head_and_neck(data: Path, settings: CtSettings) -> list[dict[str, str | floa
         ct, protocol = open_ct(data / "headneck" / f"{patient}_ct.nii.gz", PROTOCOL)
         labels = read_labels(data / "headneck" / f"{patient}_labels.nii.gz")
         result = compute_ct_exam(ct, protocol, labels, settings)
-        rows += rows_of(patient, result)
-        seconds = sum(result.manifest["stage_seconds"].values())
-        print(f"{patient}: SSDE {result.ssde_mgy:.2f} mGy, {seconds:.0f} s", flush=True)
+        extended = compute_ct_exam(ct, protocol, labels, replace(settings, extend_mm=EXTENSION_MM))
+        more = {r["organ"]: r["dose_mgy"] for r in rows_of(patient, extended)}
+        own = rows_of(patient, result)
+        rows += [
+            r | {"extended_to_own": float(more[r["organ"]]) / float(r["dose_mgy"])} for r in own
+        ]
+        print(f"{patient}: SSDE {result.ssde_mgy:.2f} mGy", flush=True)
     return rows
 
 
@@ -97,24 +118,25 @@ def trunk(settings: CtSettings) -> list[dict[str, str | float]]:
 
 
 def print_summary(rows: Sequence[dict[str, str | float]]) -> None:
-    """Median and range of the ratio to SSDE, per organ."""
-    print("\n| organ | patients | dose mGy, median | dose / SSDE, median | lowest | highest |")
+    """Median and range of the ratios, per organ."""
+    columns = ("ratio_to_ssde", "ratio_to_local_ssde", "extended_to_own")
+    print("\n| organ | patients | median dose mGy | / SSDE | / local SSDE | continued / as it is |")
     print("|---|---|---|---|---|---|")
-    for organ in dict.fromkeys(row["organ"] for row in rows):
+    for organ in sorted({str(row["organ"]) for row in rows}):
         part = [row for row in rows if row["organ"] == organ]
-        ratio = np.array([row["ratio_to_ssde"] for row in part], dtype=float)
+        cells = []
+        for column in columns:
+            ratio = np.array([row[column] for row in part], dtype=float)
+            cells.append(f"{np.median(ratio):.2f} ({ratio.min():.2f}-{ratio.max():.2f})")
         dose = np.median(np.array([row["dose_mgy"] for row in part], dtype=float))
-        print(
-            f"| {organ} | {len(part)} | {dose:.1f} | {np.median(ratio):.2f} | {ratio.min():.2f}"
-            f" | {ratio.max():.2f} |"
-        )
+        print(f"| {organ} | {len(part)} | {dose:.1f} | " + " | ".join(cells) + " |")
 
 
 def print_trunk(rows: Sequence[dict[str, str | float]]) -> None:
-    """Ratio to SSDE of each organ, one column a run."""
+    """Ratio to SSDE of each organ of at least 10 mL, one column a run."""
     cases = list(dict.fromkeys(str(row["case"]) for row in rows))
     print("\n| organ | " + " | ".join(cases) + " |\n|---|" + "---|" * len(cases))
-    for organ in dict.fromkeys(row["organ"] for row in rows):
+    for organ in dict.fromkeys(row["organ"] for row in rows if float(row["volume_ml"]) >= 10.0):
         cells = [f"{r['ratio_to_ssde']:.2f}" for r in rows if r["organ"] == organ]
         print(f"| {organ} | " + " | ".join(cells) + " |")
 
