@@ -50,14 +50,12 @@ def exit_code_of(error: BaseException) -> int:
 def run() -> None:
     """Run the command line; never show a traceback for a mistake of the input."""
     try:
-        app(standalone_mode=False)
+        # not standalone, typer hands back the code of typer.Exit, and makes one of Ctrl-C
+        code = app(standalone_mode=False) or OK
     except typer.Exit as leave:
-        sys.exit(leave.exit_code)
-    except typer.Abort:
-        sys.exit(INTERRUPTED)
-    except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; nothing was written\n")
-        sys.exit(INTERRUPTED)
+        code = leave.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
     except MilligrayError as error:
         hint = "" if not isinstance(error, MissingExtraError) else " (an optional part is missing)"
         sys.stderr.write(f"milligray: {error}{hint}\n")
@@ -65,11 +63,16 @@ def run() -> None:
     except Exception as error:  # noqa: BLE001 - the last resort must catch all
         usage = getattr(error, "format_message", None)
         if usage is not None:  # click's own complaint about the command line
-            sys.stderr.write(f"milligray: {usage()}\n")
+            if usage():  # empty after the help that a call without arguments shows
+                sys.stderr.write(f"milligray: {usage()}\n")
             sys.exit(USAGE)
         traceback.print_exc()
         sys.stderr.write("milligray: this is a bug; please report it with the lines above\n")
         sys.exit(BUG)
+    if code == INTERRUPTED:
+        sys.stderr.write("\nmilligray: interrupted; no half-written result was left\n")
+    if code != OK:
+        sys.exit(code)
 
 
 if __name__ == "__main__":
