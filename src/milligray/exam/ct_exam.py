@@ -27,6 +27,9 @@ from milligray.source.ct_scan import choose_scanner, make_ct_source
 from milligray.source.ct_source import CtSource
 from milligray.transport.monte_carlo.engine import Progress, transport_photons
 
+SHORT_IMAGE_MM = 150.0
+CUT_AREA = 0.1
+"""An end slice with more than this share of the largest cross-section cuts the patient."""
 PER_100_MAS = "mGy per 100 mAs"
 
 
@@ -102,10 +105,15 @@ def compute_ct_exam(
             protocol, scanner, organs.method, statistics=worst,
             ctdi_statistics=ctdi.relative_uncertainty if ctdi else 0.0,
             scanner_model=scanner.model_relative_uncertainty or None,
+            cut_image_mm=cut_image_mm(patient, settings.extend_mm),
         ),
         manifest=ct_manifest(settings, deposit, inputs=inputs, seconds=clock.seconds),
         dvh=dvh, water_equivalent_diameter_mm=diameter, ssde_mgy=ssde, dlp_mgy_cm=dlp,
-        warnings=(*scanner_notes, *_warnings(organs, protocol, source, patient)), notes=ct.notes,
+        notes=ct.notes,
+        warnings=(
+            *scanner_notes,
+            *_warnings(organs, protocol, source, patient, settings.extend_mm),
+        ),
     )  # fmt: skip
 
 
@@ -206,8 +214,20 @@ def _size_and_indices(
     return diameter, ssde, dlp
 
 
+def cut_image_mm(patient: Patient, extend_mm: float) -> float | None:
+    """Length of the image if it ends inside the patient and nothing was put beyond, else None."""
+    area = patient.body.sum(axis=(1, 2))
+    occupied = np.flatnonzero(area)
+    if extend_mm > 0 or occupied.size == 0:
+        return None
+    ends = max(area[occupied[0]], area[occupied[-1]])
+    if ends < CUT_AREA * area.max():
+        return None
+    return float(occupied.size * patient.grid.spacing_mm[0])
+
+
 def _warnings(
-    organs: OrganMap, protocol: CtProtocol, source: CtSource, patient: Patient
+    organs: OrganMap, protocol: CtProtocol, source: CtSource, patient: Patient, extend_mm: float
 ) -> list[str]:
     found = []
     if organs.method.startswith("threshold"):
@@ -222,6 +242,19 @@ def _warnings(
         found.append(
             f"isocenter not given: put at the center of the body outline, x = {x:.0f} mm,"
             f" y = {y:.0f} mm"
+        )
+    cut = cut_image_mm(patient, extend_mm)
+    if cut is not None and cut < SHORT_IMAGE_MM:
+        found.append(
+            f"SHORT IMAGE: it ends inside the patient after {cut:.0f} mm, and scatter from beyond"
+            " is missing, so organ doses are too low, by up to half; give the true range"
+            " (scan_start_mm, scan_end_mm in a protocol file) and continue the tissue with"
+            " --extend-mm 150"
+        )
+    elif cut is not None:
+        found.append(
+            "the image ends inside the patient: organs within some 5 cm of that end get too little"
+            " scatter; --extend-mm 150 continues the tissue"
         )
     if protocol.scan_mode == "helical":
         image = patient.ct.grid.shape[0] * patient.ct.grid.spacing_mm[0] if patient.ct else 0.0

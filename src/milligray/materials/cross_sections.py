@@ -81,6 +81,15 @@ def _mucoeff_cm2_g(process: Process, z: int, energies: FloatArray) -> FloatArray
     return np.atleast_1d(np.asarray(mucoeff.mu(flags[process], z, energies), dtype=np.float64))
 
 
+@lru_cache(maxsize=1024)
+def _xraylib_cm2_g(process: Process, z: int, energies: bytes) -> FloatArray:
+    """Kept, since the tissues of one patient ask for the same elements at the same energies."""
+    function: Callable[..., FloatArray] = getattr(
+        _xraylib(), {"photo": "CS_Photo", "compton": "CS_Compt", "rayleigh": "CS_Rayl"}[process]
+    )
+    return np.asarray(function(np.array([z]), np.frombuffer(energies))).reshape(-1)
+
+
 def element_cm2_g(process: Process, z: int, energy_kev: npt.ArrayLike) -> FloatArray:
     """Cross section per mass of one element.
 
@@ -98,12 +107,8 @@ def element_cm2_g(process: Process, z: int, energy_kev: npt.ArrayLike) -> FloatA
     energies = _check_energies(energy_kev)
     if process == "pair":
         return _mucoeff_cm2_g("pair", z, energies) * (energies > 1022.0)
-    library = _xraylib()
-    function: Callable[..., FloatArray] = getattr(
-        library, {"photo": "CS_Photo", "compton": "CS_Compt", "rayleigh": "CS_Rayl"}[process]
-    )
     below = np.minimum(energies, XRAYLIB_MAX_KEV)
-    result = np.asarray(function(np.array([z]), below)).reshape(-1)
+    result = _xraylib_cm2_g(process, z, below.tobytes()).copy()
     above = energies > XRAYLIB_MAX_KEV
     if np.any(above):
         joint = _mucoeff_cm2_g(process, z, np.array([XRAYLIB_MAX_KEV]))[0]
