@@ -65,3 +65,37 @@ def test_helical_scan_of_the_ctdi_phantom_gives_back_its_ctdi_vol(pitch):
     assert sigma < 0.02
     assert measured == pytest.approx(CTDI_VOL_MGY, rel=4 * sigma + 0.005)
     assert center / periphery == pytest.approx(ctdi.center_mgy / ctdi.periphery_mgy, rel=0.07)
+
+
+@pytest.mark.validation
+def test_wide_beams_are_calibrated_in_the_reference_beam_of_the_standard():
+    """IEC 60601-2-44, edition 3: CTDI_100(nT > 40 mm) = CTDI_100(ref) x CTDI_air(nT) / CTDI_air(ref).
+
+    Free in air the kerma integral per photon does not depend on the width, so the ratio of the
+    simulated values is that of the widths, and lies above the plain 100 mm integral, which
+    loses the tails of a wide beam.
+    """
+    spectrum = make_spectrum(120.0, half_value_layer_mm_al=7.5)
+
+    def source(collimation_mm):
+        return CtSource(
+            field=open_fan(
+                focal_radius_mm=570.0,
+                width_mm=500.0,
+                height_mm=collimation_mm,
+                spectrum=spectrum,
+            ),
+            isocenter_lps_mm=(0.0, 0.0),
+            z_bins_mm=np.zeros((1, 2)),
+            z_weights=np.ones(1),
+            rotations=1.0,
+            feed_mm=collimation_mm,
+            collimation_mm=collimation_mm,
+            start_angle_rad=None,
+            mode="axial",
+        )
+
+    reference = simulate_ctdi(source(20.0), 320, precision=0.01)
+    wide = simulate_ctdi(source(160.0), 320, precision=0.01)
+    sigma = np.hypot(reference.relative_uncertainty, wide.relative_uncertainty)
+    assert wide.weighted_mgy * 8.0 == pytest.approx(reference.weighted_mgy, rel=5 * sigma)

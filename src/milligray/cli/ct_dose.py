@@ -31,7 +31,7 @@ def ct_dose(
     organs: Annotated[Path | None, typer.Option("--organs", help="Organ labels (NIfTI).")] = None,
     organ_names: Annotated[
         Path | None,
-        typer.Option("--organ-names", help="Names of the labels (JSON) [default: beside them]."),
+        typer.Option("--organ-names", help="Names of the labels (JSON) (default: beside them)."),
     ] = None,
     segmenter: Annotated[
         str | None,
@@ -40,7 +40,7 @@ def ct_dose(
     precision: Annotated[
         float | None,
         typer.Option(
-            "--precision", help="Stop when every organ >= 10 mL is this certain [default: 0.01]."
+            "--precision", help="Stop when every organ >= 10 mL is this certain (default: 0.01)."
         ),
     ] = None,
     histories: Annotated[

@@ -12,6 +12,6 @@ Overwrite = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Seed = Annotated[int, typer.Option("--seed", help="Same seed, same result.")]
 Threads = Annotated[
-    int | None, typer.Option("--threads", help="Number of threads [default: all processors].")
+    int | None, typer.Option("--threads", help="Number of threads (default: all processors).")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]

@@ -215,7 +215,7 @@ def _scatter_entry(cut_image_mm: float | None) -> BudgetEntry:
         basis = (
             f"the image of {cut_image_mm:.0f} mm ends inside the patient: scatter from beyond is"
             " missing, so doses are too low. Continuing the end slices raised organ doses by 0-5 %"
-            " (median; at an end 23 %) in head-and-neck scans of 26-38 cm, and by 20-56 % in a scan"
+            " (median; at an end 23 %) in head-and-neck scans of 16-37 cm, and by 20-56 % in a scan"
             " of 4 cm (docs/validation/plausibility.md)"
         )
     return _entry("Scatter from outside the image", value, "B", basis)

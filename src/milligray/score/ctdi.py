@@ -5,7 +5,7 @@ import json
 import math
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,9 @@ from milligray.source.tube import cache_folder
 from milligray.transport.monte_carlo.regions import transport_to_regions
 
 DEFAULT_PRECISION = 0.004
-_CACHE_VERSION = 1
+MAX_DIRECT_COLLIMATION_MM = 40.0
+REFERENCE_COLLIMATION_MM = 20.0
+_CACHE_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,8 @@ def simulate_ctdi(
     Parameters
     ----------
     source : CtSource
-        Only its beam counts: one axial rotation about the phantom's center is simulated.
+        Only its beam counts: one axial rotation about the phantom's center is simulated; above
+        40 mm collimation that of the reference beam of the standard.
     phantom_diameter_mm : {160, 320}
     precision : float
         Relative standard deviation of CTDI_w to reach.
@@ -77,10 +80,10 @@ def simulate_ctdi(
     -----
     The chamber is an air cavity of 3 cm3 and 100 mm; collision kerma in its air equals what a
     calibrated chamber reads. All five chambers are present at once (a measurement has plugs in
-    the other holes); their mutual shadow is below the statistics.
+    the other holes); that is estimated to raise CTDI_w by 0.2 % at 160 mm.
     """
-    beam = source.single_rotation()
-    path = cache_folder() / f"ctdi-{_key(beam, phantom_diameter_mm)}.json"
+    beam, to_nominal = _measured_beam(source)
+    path = cache_folder() / f"ctdi-{_key(source.single_rotation(), phantom_diameter_mm)}.json"
     if cache:
         stored = _read(path)
         if stored is not None and stored.relative_uncertainty <= precision * 1.001:
@@ -95,7 +98,7 @@ def simulate_ctdi(
     )
     volume_cm3 = np.prod(phantom.grid.spacing_mm) * CM3_PER_MM3
     mass_g = membership.sum(axis=1).A1 * volume_cm3 * AIR_DENSITY_G_CM3
-    to_ctdi = MGY_PER_KEV_PER_G / mass_g * CHAMBER_LENGTH_MM / source.collimation_mm
+    to_ctdi = MGY_PER_KEV_PER_G / mass_g * CHAMBER_LENGTH_MM / beam.collimation_mm * to_nominal
     weights = to_ctdi * np.array([1.0, 2.0]) / 3.0
     result = transport_to_regions(
         phantom, beam, membership, precision=precision, combine=weights, threads=threads,
@@ -114,6 +117,28 @@ def simulate_ctdi(
     if cache:
         _write(path, simulation)
     return simulation
+
+
+def _measured_beam(source: CtSource) -> tuple[CtSource, float]:
+    """Beam in which CTDI_100 is measured, and the factor from its CTDI per photon to the scan's.
+
+    Up to 40 mm it is the scan's own. The 100 mm chamber is too short for wider ones, so IEC
+    60601-2-44 (edition 3) measures a reference beam of at most 20 mm and multiplies by the ratio
+    of the CTDI free in air, ``(integral of the kerma profile) / (n T)``. Per photon the integral is
+    the same for both beams, so the ratio is that of the nominal widths.
+    """
+    beam = source.single_rotation()
+    if source.collimation_mm <= MAX_DIRECT_COLLIMATION_MM:
+        return beam, 1.0
+    narrower = source.collimation_mm - REFERENCE_COLLIMATION_MM
+    field = replace(beam.field, height_mm=beam.field.height_mm - narrower)
+    reference = replace(
+        beam,
+        field=field,
+        collimation_mm=REFERENCE_COLLIMATION_MM,
+        feed_mm=REFERENCE_COLLIMATION_MM,
+    )
+    return reference, REFERENCE_COLLIMATION_MM / source.collimation_mm
 
 
 def photons_per_scan(source: CtSource, ctdi: CtdiSimulation, ctdi_vol_mgy: float) -> float:
