@@ -22,6 +22,7 @@ from milligray.score.dvh import organ_dose_volume_histograms
 from milligray.score.ssde import ssde_conversion_factor
 from milligray.segment import organ_mass_weights, segment_organs
 from milligray.segment.organs import OrganMap
+from milligray.segment.plausibility import implausible_organs
 from milligray.segment.total_segmentator import is_installed
 from milligray.source.ct_scan import choose_scanner, make_ct_source
 from milligray.source.ct_source import CtSource
@@ -229,7 +230,10 @@ def cut_image_mm(patient: Patient, extend_mm: float) -> float | None:
 def _warnings(
     organs: OrganMap, protocol: CtProtocol, source: CtSource, patient: Patient, extend_mm: float
 ) -> list[str]:
-    found = []
+    found = [
+        f"LABELS DOUBTFUL: {reason}; check that they belong to this patient and lie on this CT"
+        for reason in implausible_organs(patient, organs)
+    ]
     if organs.method.startswith("threshold"):
         found.append(
             "NO ORGANS: no labels were given and no segmenter is installed; the rows are tissues"
