@@ -8,10 +8,11 @@ from milligray.segment.organs import OrganMap
 AIR_HU = -500.0
 BONE_HU = 100.0
 MAX_AIR_SHARE = 0.25
-MAX_OUTSIDE_SHARE = 0.02
-HOLLOW = ("lung", "trachea", "bronch", "larynx", "pharynx", "nas", "oral", "sinus", "stomach",
-          "bowel", "colon", "duodenum", "esophagus", "rectum", "gut", "airway", "air", "body",
-          "skin", "breast", "threshold", "heart_atrial_appendage", "cavity", "remaining", "couch")  # fmt: skip
+HOLLOW = (
+    *("lung", "trachea", "bronch", "larynx", "pharynx", "nas", "oral", "sinus", "airway"),
+    *("stomach", "bowel", "colon", "duodenum", "esophagus", "rectum", "cavity"),
+    *("body", "skin", "breast", "threshold", "remaining", "couch"),
+)
 """Parts of names of organs that may hold air or reach the surface."""
 BONES = ("mandible", "rib_", "vertebra", "femur", "hip_", "sacrum", "humerus", "scapula",
          "clavicula", "sternum", "skull")  # fmt: skip
@@ -32,8 +33,8 @@ def implausible_organs(patient: Patient, organs: OrganMap) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Solid organs of which more than a quarter is air, and bones of which less
-        than a fifth is above 100 HU. Labels of another patient or a shifted grid show so; a metal artifact can, too.
+        Solid organs of which more than a quarter is air, and bones of which less than a fifth is
+        above 100 HU. Labels of another patient or a shifted grid show so; metal artifacts can, too.
     """
     if patient.ct is None:
         return ()
