@@ -63,7 +63,7 @@ def _row_lines(rows: Sequence[ValidationRow]) -> list[str]:
         reference = 100 * row.reference_sigma / row.reference
         lines.append(
             f"| {row.entry} | {row.ours:.5g} | {ours:.2f} | {row.reference:.5g} |"
-            f" {reference:.2f} | {row.deviation_percent:+.2f} | {row.tolerance_percent:g} |"
+            f" {reference:.2f} | {row.deviation_percent:+.2f} | {row.tolerance_percent:.3g} |"
             f" {'yes' if row.holds else 'NO'} |"
         )
     return lines
