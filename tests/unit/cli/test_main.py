@@ -109,8 +109,8 @@ def test_validation_that_fails_has_exit_code_1(call, monkeypatch):
     from milligray.validate.rows import ValidationRow
 
     row = ValidationRow(
-        case="none", entry="made up", ours=2.0, ours_sigma=0.01, tolerance_percent=2.0, unit="",
-        reference=1.0, reference_sigma=0.01,
+        case="none", entry="made up", ours=2.0, ours_sigma=0.01, reference=1.0,
+        reference_sigma=0.01, tolerance_percent=1.0, unit="",
     )  # fmt: skip
     monkeypatch.setattr("milligray.validate.nist_rows", lambda: [row])
     code, out, _ = call("validate", "nist", "--quiet")
