@@ -91,7 +91,7 @@ def ct_manifest(
                 "track-length estimator of collision kerma on a voxel march; whole scan sampled"
                 " in one run"
                 if deposit.estimator == "track-length"
-                else "none (collision estimator, Woodcock tracking)"
+                else "none (collision estimator; Woodcock tracking, voxel march where metal is)"
             ),
             "scored": "energy imparted per voxel and per organ",
             "random_numbers": "Philox4x32-7, keyed by seed and history",

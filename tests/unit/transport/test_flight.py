@@ -83,7 +83,7 @@ def fly(estimator, matter, tables, start, direction, energy, n, tally):
         if estimator == 1:
             voxel, x, y, z = march_flight(
                 matter, tables, tally, start[0], start[1], start[2], u, v, w, energy, row,
-                fraction, -np.log(xi),
+                fraction, -np.log(xi), True,
             )  # fmt: skip
         else:
             voxel, x, y, z, _ = woodcock_flight(

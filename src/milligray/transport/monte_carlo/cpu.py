@@ -59,10 +59,10 @@ def run_batch(
                 if inside:
                     continue
             else:
-                if estimator == 1:
+                if estimator == 1 or matter.has_outliers:
                     voxel, x, y, z = march_flight(
                         matter, tables, tally, x, y, z, u, v, w, energy, row, fraction,
-                        -math.log(xi_flight),
+                        -math.log(xi_flight), estimator == 1,
                     )  # fmt: skip
                 else:
                     voxel, x, y, z, draw = woodcock_flight(

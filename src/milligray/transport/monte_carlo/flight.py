@@ -28,6 +28,9 @@ class Matter(NamedTuple):
     dx, dy, dz : float [cm]
     majorant : ndarray, shape (n_energy,), float32 [1/cm]
         Largest attenuation coefficient in the box at each row of the energy grid.
+    has_outliers : bool
+        A few voxels (metal) attenuate far more than all others, so that Woodcock tracking would
+        take tiny steps everywhere; the voxel march then takes its place.
     ambient_density : float [g/cm3]
         Density of the medium around the box; 0 is vacuum.
     ambient_material : int
@@ -45,6 +48,7 @@ class Matter(NamedTuple):
     dy: float
     dz: float
     majorant: npt.NDArray[np.float32]
+    has_outliers: bool
     ambient_density: float
     ambient_material: int
     ambient_radius: float
@@ -120,9 +124,9 @@ def woodcock_flight(
 def march_flight(
     matter: Matter, tables: PhotonTables, tally: npt.NDArray[np.float64],
     x: float, y: float, z: float, u: float, v: float, w: float, energy_kev: float,
-    row: int, fraction: float, optical_depth: float,
+    row: int, fraction: float, optical_depth: float, is_scored: bool,
 ) -> tuple[int, float, float, float]:  # fmt: skip
-    """Fly voxel by voxel until the optical depth is used up, scoring collision kerma on the way.
+    """Fly voxel by voxel until the optical depth is used up; score collision kerma if asked to.
 
     Every segment of length t scores ``E mu_tr t``, the expected energy deposit of the photon
     there (track-length estimator, Williamson 1987), with ``mu_tr`` without fluorescence.
@@ -171,11 +175,13 @@ def march_flight(
         segment = crossing - travelled
         if mu * segment >= optical_depth:
             segment = optical_depth / mu
-            tally[tally_index(matter, voxel)] += density * kerma_rho * segment
+            if is_scored:
+                tally[tally_index(matter, voxel)] += density * kerma_rho * segment
             travelled += segment
             return voxel, x + travelled * u, y + travelled * v, z + travelled * w
         optical_depth -= mu * segment
-        tally[tally_index(matter, voxel)] += density * kerma_rho * segment
+        if is_scored:
+            tally[tally_index(matter, voxel)] += density * kerma_rho * segment
         travelled = crossing
         if next_x <= next_y and next_x <= next_z:
             i += step_x

@@ -8,10 +8,13 @@ from milligray.errors import InputError
 from milligray.materials.material import Material
 from milligray.materials.photon_tables import build_photon_tables
 from milligray.patient.patient import Patient
-from milligray.physics.interactions import PhotonTables
+from milligray.physics.interactions import PhotonTables, grid_position
 from milligray.transport.monte_carlo.flight import DENSITY_UNIT_G_CM3, Matter
 
 AMBIENT_RADIUS_CM = 400.0
+OUTLIER_ENERGY_KEV = 60.0
+OUTLIER_QUANTILE = 0.999
+OUTLIER_RATIO = 2.0
 DRY_AIR = Material(
     name="air, dry",
     mass_fractions={"C": 0.000124, "N": 0.755268, "O": 0.231781, "Ar": 0.012827},
@@ -64,6 +67,7 @@ def pack_matter(
         dy=dy,
         dz=dz,
         majorant=majorant.astype(np.float32),
+        has_outliers=_has_outliers(patient, tables),
         ambient_density=AIR_DENSITY_G_CM3 if ambient == "air" else 0.0,
         ambient_material=len(patient.materials),
         ambient_radius=AMBIENT_RADIUS_CM,
@@ -74,3 +78,11 @@ def pack_matter(
         ),
     )
     return matter, tables
+
+
+def _has_outliers(patient: Patient, tables: PhotonTables) -> bool:
+    """True if the largest attenuation is more than twice what 99.9 % of the voxels stay below."""
+    row, _ = grid_position(tables, OUTLIER_ENERGY_KEV)
+    mu = patient.density_g_cm3 * tables.mu_rho[row, :, 0][patient.material_index]
+    usual = float(np.quantile(mu, OUTLIER_QUANTILE))
+    return float(mu.max()) > OUTLIER_RATIO * usual
