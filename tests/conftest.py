@@ -1,6 +1,6 @@
 """For all tests: a cache of their own, and a plain count of what the absent data cost."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -13,7 +13,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, None, None]:
+    """Say after pytest's own summary how many tests the absent data cost."""
+    yield
     skipped = terminalreporter.stats.get("skipped", [])
     absent = sum("../shared" in str(report.longrepr) for report in skipped)
     if absent:

@@ -46,6 +46,11 @@ class FanField:
     filter_fan_angle_rad: FloatArray
     filter_thickness_mm: FloatArray
 
+    def __post_init__(self) -> None:
+        for name in ("focal_radius_mm", "width_mm", "height_mm"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be > 0, got {getattr(self, name)}")
+
     def lateral_centers_mm(self) -> FloatArray:
         """Centers of the fan bins on the plane through the axis [mm], shape (N_FAN_BINS,)."""
         return np.asarray(self.width_mm * ((np.arange(N_FAN_BINS) + 0.5) / N_FAN_BINS - 0.5))

@@ -68,7 +68,7 @@ def test_center_to_periphery_is_that_of_the_phantom(source, diameter, low, high)
     simulated = simulate_ctdi(source, diameter, precision=LOOSE)
     assert low < simulated.center_mgy / simulated.periphery_mgy < high
     expected = simulated.center_mgy / 3 + 2 * simulated.periphery_mgy / 3
-    assert simulated.weighted_mgy == pytest.approx(expected)
+    assert simulated.weighted_mgy == pytest.approx(expected, rel=1e-9, abs=0)
     assert 0 < simulated.relative_uncertainty <= LOOSE
     assert simulated.phantom_diameter_mm == diameter
 
@@ -97,12 +97,25 @@ def test_only_the_beam_counts(source):
     )
 
 
-def test_a_beam_of_twice_the_nominal_width_reads_half_per_photon(source):
-    """Photons spread over twice the length, chamber integral alike, divided by twice the width."""
+def test_the_same_beam_called_half_as_wide_reads_twice_as_much(source):
+    """CTDI_100 is the integral over the chamber divided by the nominal width."""
     one = simulate_ctdi(source, 160, precision=LOOSE, cache=False)
-    halved = replace(source, collimation_mm=80.0)
-    other = simulate_ctdi(halved, 160, precision=LOOSE, cache=False)
-    assert other.weighted_mgy == pytest.approx(0.5 * one.weighted_mgy)
+    narrower = replace(source, collimation_mm=20.0)
+    other = simulate_ctdi(narrower, 160, precision=LOOSE, cache=False)
+    assert other.weighted_mgy == pytest.approx(2 * one.weighted_mgy, rel=1e-9, abs=0)
+
+
+def test_wide_beams_read_what_the_reference_beam_reads_per_width(source):
+    """Above 40 mm the standard scales a 20 mm beam by the kerma integral in air per width."""
+    over_beaming = 3.0
+    wide = replace(
+        source, collimation_mm=80.0, field=replace(source.field, height_mm=80.0 + over_beaming)
+    )
+    reference = replace(
+        source, collimation_mm=20.0, field=replace(source.field, height_mm=20.0 + over_beaming)
+    )
+    one, other = (simulate_ctdi(s, 160, precision=LOOSE, cache=False) for s in (wide, reference))
+    assert 4 * one.weighted_mgy == pytest.approx(other.weighted_mgy, rel=1e-9, abs=0)
 
 
 def test_second_call_takes_the_stored_result(source, monkeypatch):
@@ -121,7 +134,7 @@ def test_a_stored_result_that_is_too_coarse_is_made_anew(source, monkeypatch):
     assert finer.relative_uncertainty < coarse.relative_uncertainty
     # independent of the length of the run: 6 sigma of both
     sigma = np.hypot(coarse.relative_uncertainty, finer.relative_uncertainty)
-    assert finer.weighted_mgy == pytest.approx(coarse.weighted_mgy, rel=6 * sigma)
+    assert finer.weighted_mgy == pytest.approx(coarse.weighted_mgy, rel=6 * sigma, abs=0)
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,10 @@ def test_scan_length_is_rotations_times_feed():
 def test_bins_and_weights_must_fit(bins):
     with pytest.raises(InputError, match="z_bins_mm"):
         source(z_bins_mm=bins)
+
+
+@pytest.mark.parametrize("name", ["focal_radius_mm", "width_mm", "height_mm"])
+@pytest.mark.parametrize("value", [0.0, -17.0, float("nan")])
+def test_fields_have_an_extent(name, value):
+    with pytest.raises(InputError, match=name):
+        field(**{name: value})
