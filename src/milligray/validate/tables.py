@@ -45,9 +45,18 @@ def _summary_lines(rows: Sequence[ValidationRow]) -> list[str]:
         "| case | rows | hold | mean deviation % | RMS % | largest % |",
         "|---|---|---|---|---|---|",
     ]
-    for case, s in summarize(rows).items():
+    parts: list[tuple[str, Sequence[ValidationRow]]] = []
+    for case in dict.fromkeys(row.case for row in rows):
+        part = [row for row in rows if row.case == case]
+        parts.append((case, part))
+        strict = min(row.tolerance_percent for row in part)
+        judged = [row for row in part if row.tolerance_percent == strict]
+        if case.startswith("tg195") and len(judged) < len(part):
+            parts.append((f"{case}, entries with > 0.1 % of the energy", judged))
+    for name, members in parts:
+        (s,) = summarize(members).values()
         lines.append(
-            f"| {case} | {s['rows']} | {s['hold']} | {s['mean_percent']:+.2f} |"
+            f"| {name} | {s['rows']} | {s['hold']} | {s['mean_percent']:+.2f} |"
             f" {s['rms_percent']:.2f} | {s['max_percent']:.2f} |"
         )
     return lines
