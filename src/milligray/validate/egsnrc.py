@@ -25,6 +25,9 @@ the dose at depth like ``exp(difference x depth)`` and is no error of either cod
 MAX_REFERENCE_PERCENT = 0.5
 """Reference values that are less certain are left out."""
 N = 60
+MEV = ("slab", "whole")
+OUTSIDE_VOXELS = slice(11, 21)
+"""Voxels 5.5 to 10.5 cm from the axis, counted from it."""
 GRAM_PER_KG = 1000.0
 
 
@@ -60,7 +63,7 @@ def egsnrc_rows(
         entries = [
             r for r in table
             if r["energy_kev"] == energy and float(r["sigma_percent"]) <= MAX_REFERENCE_PERCENT
-            and (r["quantity"] == "whole" or float(r["depth_cm"]) in DEPTHS_CM)
+            and (r["quantity"] in ("whole", "outside") or float(r["depth_cm"]) in DEPTHS_CM)
         ]  # fmt: skip
         patient, beam = water_box_and_beam(float(energy))
         scores = [_region(r["quantity"], r["depth_cm"]) for r in entries]
@@ -81,7 +84,7 @@ def egsnrc_rows(
                     ours_sigma=ours * float(result.relative_uncertainty[i]), reference=reference,
                     reference_sigma=reference * float(row["sigma_percent"]) / 100.0,
                     tolerance_percent=_tolerance_percent(float(energy), row["depth_cm"]),
-                    unit="Gy per photon" if row["quantity"] == "cax" else "MeV per photon",
+                    unit="MeV per photon" if row["quantity"] in MEV else "Gy per photon",
                 )
             )  # fmt: skip
     return rows
@@ -102,6 +105,14 @@ def _region(quantity: str, depth_cm: str) -> tuple[FloatArray, float]:
     if quantity == "slab":
         share[k] = 1.0
         return share, 1e-3
-    share[k, 28:32, 28:32] = 1.0
-    mass_kg = 16 * 0.125 / GRAM_PER_KG
+    if quantity == "outside":
+        # two slices about 10 cm, |other coordinate| < 1 cm, four sides
+        plus = slice(30 + OUTSIDE_VOXELS.start, 30 + OUTSIDE_VOXELS.stop)
+        minus = slice(30 - OUTSIDE_VOXELS.stop, 30 - OUTSIDE_VOXELS.start)
+        for side in (plus, minus):
+            share[19:21, 28:32, side] = 1.0
+            share[19:21, side, 28:32] = 1.0
+    else:
+        share[k, 28:32, 28:32] = 1.0
+    mass_kg = float(share.sum()) * 0.125 / GRAM_PER_KG
     return share, JOULE_PER_KEV / mass_kg
