@@ -243,3 +243,32 @@ def test_the_story_of_the_pipeline_from_python(case):
         "lung_left", "lung_right", "heart", "spinal_cord",
     ]  # fmt: skip
     assert all(1.0 < row.mean_dose_mgy < 100.0 for row in organ_doses.rows)
+
+
+def test_a_facility_calibration_from_a_file_is_used_and_recorded(compute, tmp_path):
+    heavy = tmp_path / "facility.csv"
+    heavy.write_text("hu,density_g_cm3\n-1000,0.001205\n0,1.1\n1000,1.7\n3000,2.9\n")
+    _, plain = compute("plain")
+    _, own = compute("own", "--calibration", heavy)
+    assert table(own)["heart"]["mass_g"] == pytest.approx(
+        1.1 * table(plain)["heart"]["mass_g"], rel=0.06
+    )
+    manifest = json.loads((own / "result.json").read_text())
+    assert len(manifest["inputs"]["calibration"]) == 64
+    assert manifest["settings"]["calibration"] == str(heavy)
+
+
+def test_a_kept_couch_shields_the_patient_and_a_removed_one_is_told(milligray, tmp_path):
+    results = {}
+    with sample_folder("siemens_upper_abdomen") as folder:
+        for couch in ("remove", "keep"):
+            out = tmp_path / couch
+            outcome = milligray(
+                "ct-dose", folder / "ct", "--organs", folder / "labels.nii.gz", "--couch", couch,
+                "--histories", 400_000, "--voxel-size-mm", 6, "--out", out,
+            )  # fmt: skip
+            assert outcome.code == 0, outcome.err
+            results[couch] = table(out)["liver"]["mean_dose_mgy"]
+            assert ("COUCH REMOVED" in outcome.err) == (couch == "remove")
+    # pallet, mattress and blankets of this PET/CT: 2.4 g/cm2 in front and behind together
+    assert 0.75 < results["keep"] / results["remove"] < 0.97

@@ -56,7 +56,10 @@ def ct_dose(
         float, typer.Option("--voxel-size-mm", help="Wanted transport voxel; 0: the CT's grid.")
     ] = 3.0,
     calibration: Annotated[
-        str, typer.Option("--calibration", help="HU to density: schneider2000, or a file.")
+        str,
+        typer.Option(
+            "--calibration", help="HU to density: schneider2000, or a .csv or .toml file."
+        ),
     ] = "schneider2000",
     couch: Annotated[str, typer.Option("--couch", help="remove or keep.")] = "remove",
     extend_mm: Annotated[

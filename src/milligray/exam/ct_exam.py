@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,11 @@ import numpy as np
 from milligray.errors import InputError
 from milligray.exam.manifest import ct_manifest
 from milligray.exam.settings import CtSettings
+from milligray.materials.hu_calibration import (
+    HuCalibration,
+    load_hu_calibration,
+    read_hu_calibration,
+)
 from milligray.patient import build_patient, water_equivalent_diameter_mm
 from milligray.patient.patient import Patient
 from milligray.read.series import CtProtocol, CtSeries, LabelMap
@@ -29,6 +36,7 @@ from milligray.source.ct_source import CtSource
 from milligray.transport.monte_carlo.engine import Progress, transport_photons
 
 SHORT_IMAGE_MM = 150.0
+REMOVED_TO_TELL = 0.02
 CUT_AREA = 0.1
 """An end slice with more than this share of the largest cross-section cuts the patient."""
 PER_100_MAS = "mGy per 100 mAs"
@@ -73,7 +81,7 @@ def compute_ct_exam(
     )
     with clock("patient"):
         patient = build_patient(
-            ct, calibration=settings.calibration, voxel_size_mm=settings.voxel_size_mm,
+            ct, calibration=_hu_calibration(settings), voxel_size_mm=settings.voxel_size_mm,
             couch=settings.couch, extend_mm=settings.extend_mm,
         )  # fmt: skip
     with clock("organs"):
@@ -95,9 +103,14 @@ def compute_ct_exam(
         organ_doses = score_organ_dose(dose, organs)
         dvh = organ_dose_volume_histograms(dose, organs, patient)
         diameter, ssde, dlp = _size_and_indices(patient, protocol, source)
+    removed = removed_mass_fraction(ct, patient)
     judged = [row for row in organ_doses.rows if row.volume_ml >= SMALL_ORGAN_ML]
     worst = max(row.relative_uncertainty for row in judged or organ_doses.rows)
-    inputs = {"ct": ct.input_sha256} | ({"labels": labels.input_sha256} if labels else {})
+    inputs = {"ct": ct.input_sha256}
+    if labels is not None:
+        inputs["labels"] = labels.input_sha256
+    if _is_file_name(settings.calibration):
+        inputs["calibration"] = sha256(Path(settings.calibration).read_bytes()).hexdigest()
     return ExamResult(
         dose=dose, organ_doses=organ_doses, patient=patient, organs=organs, protocol=protocol,
         scanner=scanner, spectrum=source.field.spectrum, bowtie_name=bowtie,
@@ -107,13 +120,15 @@ def compute_ct_exam(
             ctdi_statistics=ctdi.relative_uncertainty if ctdi else 0.0,
             scanner_model=scanner.model_relative_uncertainty or None,
             cut_image_mm=cut_image_mm(patient, settings.extend_mm),
+            removed_mass_fraction=removed,
         ),
         manifest=ct_manifest(settings, deposit, inputs=inputs, seconds=clock.seconds),
         dvh=dvh, water_equivalent_diameter_mm=diameter, ssde_mgy=ssde, dlp_mgy_cm=dlp,
-        notes=ct.notes,
+        notes=(*ct.notes, *weights.notes),
         warnings=(
             *scanner_notes,
             *_warnings(organs, protocol, source, patient, settings.extend_mm),
+            *_couch_warning(removed),
         ),
     )  # fmt: skip
 
@@ -148,6 +163,17 @@ def check_scale(protocol: CtProtocol, settings: CtSettings) -> None:
             f"CTDIvol is {protocol.ctdi_vol_mgy:g} mGy, but not in which phantom; give"
             " phantom_diameter_mm = 160 or 320 in a protocol file (--protocol)"
         )
+
+
+def _is_file_name(calibration: str) -> bool:
+    return Path(calibration).suffix.lower() in (".csv", ".toml")
+
+
+def _hu_calibration(settings: CtSettings) -> HuCalibration:
+    """Return the named calibration, or the facility's own from a file."""
+    if _is_file_name(settings.calibration):
+        return read_hu_calibration(settings.calibration)
+    return load_hu_calibration(settings.calibration)
 
 
 def _organs(patient: Patient, labels: LabelMap | None, settings: CtSettings) -> OrganMap:
@@ -225,6 +251,29 @@ def cut_image_mm(patient: Patient, extend_mm: float) -> float | None:
     if ends < CUT_AREA * area.max():
         return None
     return float(occupied.size * patient.grid.spacing_mm[0])
+
+
+def removed_mass_fraction(ct: CtSeries, patient: Patient) -> float:
+    """Mass that couch removal took away, as water by CT number, over the mass of the body."""
+    if patient.ct is None:
+        return 0.0
+    removed = 0.0
+    for before, after in zip(ct.volume.values, patient.ct.values, strict=True):
+        changed = before != after
+        removed += float(np.clip(before[changed] + 1000.0, 0.0, None).sum()) / 1000.0
+    removed_g = removed * ct.volume.grid.voxel_volume_cm3
+    return removed_g / float(patient.mass_g[patient.body].sum(dtype=np.float64))
+
+
+def _couch_warning(removed: float) -> tuple[str, ...]:
+    if removed < REMOVED_TO_TELL:
+        return ()
+    told = (
+        f"COUCH REMOVED: matter outside the body (couch, blankets) of {100 * removed:.0f} % of the"
+        " patient's mass was taken away; it shields the patient in the scanner, so organ doses are"
+        " too high by about as much; --couch keep transports through it"
+    )
+    return (told,)
 
 
 def _warnings(

@@ -19,7 +19,8 @@ class CtSettings:
     voxel_size_mm : float or None [mm]
         Wanted transport voxel; None: the CT's own grid.
     calibration : str
-        HU to density and tissue.
+        HU to density and tissue: ``"schneider2000"``, or a CSV or TOML file of the facility's own
+        (HU, density) pairs.
     couch : {"remove", "keep"}
     extend_mm : float [mm]
         Length by which the outermost slices are repeated as scatterer beyond the image.

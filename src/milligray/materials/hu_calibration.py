@@ -160,7 +160,8 @@ def load_hu_calibration(name: str, *, metal: MetalModel = "titanium") -> HuCalib
     """
     if name != "schneider2000":
         raise InputError(
-            f"no HU calibration named {name!r}; known: schneider2000, or read_hu_calibration(FILE)"
+            f"no HU calibration named {name!r}; known: schneider2000, or a .csv or .toml file of"
+            " (HU, density) pairs"
         )
     ramps = load_csv("schneider2000/density.csv")
     start = np.array([float(row["hu_start"]) for row in ramps])
