@@ -231,8 +231,8 @@ def _couch_entry(removed_mass_fraction: float) -> BudgetEntry:
         removed_mass_fraction,
         "B",
         f"matter outside the body of {100 * removed_mass_fraction:.1f} % of the patient's mass was"
-        " taken away; it shields the patient, so doses are too high. Judgement: as large a share of"
-        " the dose (one case: 11 % of the mass; liver 11 %, spleen 23 %, back muscle 45 % too high)",
+        " taken away; it shields the patient, so doses are too high. Judgement: the same share of"
+        " the dose (one case: 11 % of the mass; liver 11, spleen 23, back muscle 45 % too high)",
     )
 
 
