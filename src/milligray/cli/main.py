@@ -21,6 +21,7 @@ app = typer.Typer(
 
 
 def _register() -> None:
+    from milligray.cli.cohort import cohort
     from milligray.cli.ct_dose import ct_dose, demo
     from milligray.cli.info import info
     from milligray.cli.spectrum import spectrum
@@ -28,6 +29,7 @@ def _register() -> None:
 
     app.command("ct-dose")(ct_dose)
     app.command("demo")(demo)
+    app.command("cohort")(cohort)
     app.command("validate")(validate)
     app.command("spectrum")(spectrum)
     app.command("info")(info)

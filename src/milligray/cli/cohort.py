@@ -1,0 +1,268 @@
+"""`milligray cohort`: many exams, on one machine or a cluster."""
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from milligray.cli.options import Json, Out, Quiet
+
+if TYPE_CHECKING:
+    from milligray.cohort.executors import Executor
+    from milligray.cohort.plan import CohortPlan
+    from milligray.cohort.run import CohortSummary
+
+SHOWN_FAILURES = 20
+BUG, BAD_INPUT, GOAL_NOT_MET = 1, 3, 4
+
+
+def cohort(
+    exam_list: Annotated[
+        Path, typer.Argument(metavar="LIST", help="CSV (or .jsonl), one exam a row.")
+    ],
+    out: Out,
+    protocol: Annotated[
+        Path | None, typer.Option("--protocol", help="Protocol file where the list names none.")
+    ] = None,
+    organ_names: Annotated[
+        Path | None,
+        typer.Option("--organ-names", help="Names of the labels where the list names none."),
+    ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            "--precision", help="Stop when every organ >= 10 mL is this certain (default: 0.01)."
+        ),
+    ] = None,
+    histories: Annotated[
+        int | None, typer.Option("--histories", help="Number of photons instead of a precision.")
+    ] = None,
+    scanner: Annotated[
+        str | None, typer.Option("--scanner", help="Scanner of the library, or a TOML file.")
+    ] = None,
+    bowtie: Annotated[str | None, typer.Option("--bowtie", help="Bowtie of that scanner.")] = None,
+    voxel_size_mm: Annotated[
+        float, typer.Option("--voxel-size-mm", help="Wanted transport voxel; 0: the CT's grid.")
+    ] = 3.0,
+    calibration: Annotated[
+        str, typer.Option("--calibration", help="HU to density: a name, or a .csv or .toml file.")
+    ] = "schneider2000",
+    couch: Annotated[str, typer.Option("--couch", help="remove or keep.")] = "remove",
+    extend_mm: Annotated[
+        float, typer.Option("--extend-mm", help="Repeat the end slices beyond the image.")
+    ] = 0.0,
+    segmenter: Annotated[
+        str | None,
+        typer.Option("--segmenter", help="Without organs: totalsegmentator or threshold."),
+    ] = None,
+    per_100_mas: Annotated[
+        bool, typer.Option("--per-100-mas", help="Without CTDIvol: mGy per 100 mAs.")
+    ] = False,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", help="Limit of one exam's transport.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Each exam's own seed comes from this and its name.")
+    ] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="Processes (default: by processors and memory)."),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", help="Threads an exam (default: processors / workers)."),
+    ] = None,
+    memory_per_exam_gb: Annotated[
+        float, typer.Option("--memory-per-exam-gb", help="For the default of --workers.")
+    ] = 2.0,
+    timeout_s: Annotated[
+        float | None, typer.Option("--timeout-s", help="Stop an exam that takes longer.")
+    ] = None,
+    retries: Annotated[
+        int, typer.Option("--retries", help="Further tries of an exam whose worker died.")
+    ] = 1,
+    tables_only: Annotated[
+        bool, typer.Option("--tables-only", help="No dose maps and no report of each exam.")
+    ] = False,
+    transport_grid: Annotated[
+        bool, typer.Option("--transport-grid", help="Dose maps on the transport grid: smaller.")
+    ] = False,
+    parquet: Annotated[
+        bool, typer.Option("--parquet/--no-parquet", help="Write cohort.parquet too.")
+    ] = True,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="The list has changed: keep exams that are the same."),
+    ] = False,
+    keep_failed: Annotated[
+        bool, typer.Option("--keep-failed", help="Do not try again what failed in earlier runs.")
+    ] = False,
+    skip_absent: Annotated[
+        bool,
+        typer.Option("--skip-absent", help="Absent files fail their exam only, not the list."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the list and say what would be computed.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew; an interrupted cohort is lost.")
+    ] = False,
+    json_output: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Organ doses of many exams: a list in, a folder per exam and one table out.
+
+    Run the same command again to go on after an interruption; finished exams are kept.
+    """
+    from milligray.cli.cohort_progress import CohortLine
+    from milligray.cohort.exam_list import ExamDefaults, read_exam_list
+    from milligray.cohort.folder import CohortFolder
+    from milligray.cohort.plan import CohortOptions, plan_cohort
+    from milligray.cohort.run import run_cohort
+    from milligray.errors import InputError
+    from milligray.exam.settings import CtSettings
+
+    if precision is not None and histories is not None:
+        raise InputError("give either --precision or --histories")
+    for name, value, allowed in (
+        ("--couch", couch, ("remove", "keep")),
+        ("--segmenter", segmenter, (None, "threshold", "totalsegmentator")),
+    ):
+        if value not in allowed:
+            known = " or ".join(a for a in allowed if a)
+            raise InputError(f"{name} must be {known}, got {value!r}")
+    settings = CtSettings(
+        precision=0.01 if precision is None and histories is None else precision,
+        histories=histories, voxel_size_mm=voxel_size_mm or None, calibration=calibration,
+        couch=couch, extend_mm=extend_mm, scanner=scanner, bowtie=bowtie,  # type: ignore[arg-type]
+        segmenter=segmenter, per_100_mas=per_100_mas, max_seconds=max_seconds, seed=seed,  # type: ignore[arg-type]
+    )  # fmt: skip
+    defaults = ExamDefaults(
+        settings=settings,
+        protocol=protocol.absolute() if protocol else None,
+        organ_names=organ_names.absolute() if organ_names else None,
+    )
+    options = CohortOptions(
+        tables_only=tables_only, dose_grid="transport" if transport_grid else "ct",
+        parquet=parquet, overwrite=overwrite, update=update, keep_failed=keep_failed,
+    )  # fmt: skip
+    exams = read_exam_list(exam_list, defaults, check_files=not skip_absent)
+    if dry_run:
+        _tell_plan(plan_cohort(exams, CohortFolder(out), options), json_output=json_output)
+        return
+    executor = _local(workers, threads, memory_per_exam_gb, retries, timeout_s)
+    line = CohortLine(quiet=quiet)
+    try:
+        with _terminable():
+            summary = run_cohort(
+                exams, out, executor, options=options, list_file=exam_list, defaults=defaults,
+                progress=line,
+            )  # fmt: skip
+    finally:
+        line.close()
+    _tell_summary(summary, json_output=json_output)
+    code = exit_code(summary)
+    if code:
+        raise typer.Exit(code)
+
+
+def exit_code(summary: "CohortSummary") -> int:
+    """Exit code of a cohort: what most needs a person comes first.
+
+    1 if an exam met a bug; 3 if one was refused for its input; 4 if a worker was lost, or memory,
+    disk, device or the statistics of one did not suffice; 0 if all is well.
+    """
+    kinds = summary.kinds
+    if kinds.get("bug"):
+        return BUG
+    if kinds.get("input"):
+        return BAD_INPUT
+    if any(kinds.get(kind) for kind in ("lost", "resources", "statistics")):
+        return GOAL_NOT_MET
+    return 0
+
+
+def _local(
+    workers: int | None,
+    threads: int | None,
+    memory_per_exam_gb: float,
+    retries: int,
+    timeout_s: float | None,
+) -> "Executor":
+    from milligray.cohort.memory import default_workers
+    from milligray.cohort.processes import LocalProcesses
+    from milligray.errors import InputError
+    from milligray.transport.monte_carlo.batches import available_threads
+
+    for name, value in (("--workers", workers), ("--threads", threads)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} must be at least 1, got {value}")
+    if memory_per_exam_gb <= 0:
+        raise InputError(f"--memory-per-exam-gb must be > 0, got {memory_per_exam_gb:g}")
+    processors = available_threads()
+    workers = workers or default_workers(processors, memory_per_exam_gb)
+    return LocalProcesses(
+        workers, threads=threads or max(1, processors // workers), retries=retries,
+        timeout_s=timeout_s,
+    )  # fmt: skip
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the run as Ctrl-C does: workers stopped, tables written."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _tell_plan(plan: "CohortPlan", *, json_output: bool) -> None:
+    document: dict[str, Any] = {
+        "exams": len(plan.exams),
+        "done": len(plan.done),
+        "failed_and_kept": len(plan.failed),
+        "to_do": [exam.exam for exam in plan.todo],
+        "continues": not plan.is_new,
+        "cohort_sha256": plan.cohort_sha256,
+    }
+    if json_output:
+        json.dump(document, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    sys.stdout.write(
+        f"{document['exams']} exams: {document['done']} done,"
+        f" {document['failed_and_kept']} failed and kept, {len(plan.todo)} to compute"
+        f" ({'continues' if not plan.is_new else 'new'})\n"
+    )
+
+
+def _tell_summary(summary: "CohortSummary", *, json_output: bool) -> None:
+    from dataclasses import asdict
+
+    from milligray.cli.cohort_progress import duration
+
+    if json_output:
+        document = asdict(summary) | {"out": str(summary.out), "exit_code": exit_code(summary)}
+        json.dump(document, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    for exam, kind, reason in summary.failures[:SHOWN_FAILURES]:
+        sys.stderr.write(f"failed: {exam} ({kind}): {reason}\n")
+    if len(summary.failures) > SHOWN_FAILURES:
+        sys.stderr.write(f"and {len(summary.failures) - SHOWN_FAILURES} more, see exams.csv\n")
+    sys.stdout.write(
+        f"{summary.done} exams done ({summary.computed} in this run), {summary.failed} failed;"
+        f" {summary.organ_rows} organ doses; {duration(summary.seconds)}\n"
+        f"tables: {summary.out / 'cohort.csv'}, {summary.out / 'exams.csv'}\n"
+    )

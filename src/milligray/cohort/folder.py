@@ -1,0 +1,137 @@
+"""The directory of a cohort: who may write in it, and what in it is finished."""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from milligray.cohort.record import ExamRecord, read_record, write_record
+from milligray.errors import InputError
+
+MANIFEST = "cohort.json"
+TABLES = ("cohort.csv", "cohort.parquet", "exams.csv")
+EXAMS, WORK, LOCK = "exams", ".work", ".cohort.lock"
+SCHEMA = "milligray-cohort/1"
+
+
+class CohortFolder:
+    """Layout of a cohort's directory.
+
+    ``exams/NAME/`` holds a finished exam (with ``exam.json``) or one that failed (only
+    ``error.json``). It is made elsewhere, in ``.work/``, and renamed when complete: what stands
+    under ``exams/`` is never half-written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(os.path.abspath(root))  # noqa: PTH100 - a link given by the user stays
+        self.exams = self.root / EXAMS
+        self.work = self.root / WORK
+
+    def of(self, exam: str) -> Path:
+        """Folder of an exam."""
+        return self.exams / exam
+
+    def manifest(self) -> dict[str, Any] | None:
+        """Manifest of the cohort in this directory; None if there is none."""
+        path = self.root / MANIFEST
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read: {error}; is it a cohort's?") from error
+        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+            raise InputError(f"{path} is not the manifest of a cohort of this program")
+        return document
+
+    def prepare(self) -> None:
+        """Make the folders, and clear away what an earlier run left half-done."""
+        self.exams.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(exist_ok=True)
+
+    def clear(self) -> None:
+        """Remove all that belongs to a cohort, and nothing else."""
+        shutil.rmtree(self.exams, ignore_errors=True)
+        shutil.rmtree(self.work, ignore_errors=True)
+        for name in (*TABLES, MANIFEST):
+            (self.root / name).unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory for one client; the system frees it if that dies.
+
+        Raises
+        ------
+        InputError
+            If another one holds it.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / LOCK).open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                holder = file.read().strip() or "another process"
+                raise InputError(
+                    f"{self.root} is in use by {holder}; wait for it, or choose another --out"
+                ) from error
+            except OSError:
+                pass  # a file system without locks: the user answers for one run at a time
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            file.flush()
+            try:
+                yield
+            finally:
+                file.truncate(0)
+
+    @contextmanager
+    def workplace(self, exam: str) -> Iterator[Path]:
+        """Give an empty folder of one's own for an exam's files; it is removed at the end."""
+        name = f"{exam}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        place = self.work / name / exam
+        place.mkdir(parents=True)
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place.parent, ignore_errors=True)
+
+    def put(self, record: ExamRecord, place: Path) -> None:
+        """Write the record into a workplace, and put that in the exam's place.
+
+        A finished exam of the same definition that stands there already is kept: another worker
+        was faster, with the same bits.
+        """
+        write_record(record, place)
+        target = self.of(record.exam)
+        for _ in range(2):
+            try:
+                place.rename(target)
+            except OSError:
+                there = read_record(target)
+                if there and there.status == "done" and there.fingerprint == record.fingerprint:
+                    return
+                self.remove(record.exam)
+            else:
+                return
+        place.rename(target)
+
+    def remove(self, exam: str) -> None:
+        """Take an exam's folder away, in one step for those who look on."""
+        target = self.of(exam)
+        if target.exists():
+            grave = self.work / f"old-{exam}-{secrets.token_hex(4)}"
+            target.rename(grave)
+            shutil.rmtree(grave, ignore_errors=True)
+
+    def put_failure(self, record: ExamRecord) -> None:
+        """Write the ``error.json`` of an exam that failed."""
+        with self.workplace(record.exam) as place:
+            self.put(record, place)

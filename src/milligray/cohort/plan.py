@@ -1,0 +1,175 @@
+"""What of a cohort is finished and what is to do; whether a directory may go on."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from milligray.cohort.exam_list import CohortExam
+from milligray.cohort.fingerprint import code_identity
+from milligray.cohort.folder import CohortFolder
+from milligray.cohort.record import DONE_FILE, read_record
+from milligray.errors import InputError
+from milligray.report.nifti import DoseGrid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortOptions:
+    """How a cohort is run.
+
+    Parameters
+    ----------
+    tables_only : bool
+        No maps and no report: ``organ_doses.csv`` and ``result.json`` only.
+    dose_grid : {"ct", "transport"}
+        Grid of the maps.
+    parquet : bool
+        Write ``cohort.parquet`` beside ``cohort.csv``.
+    overwrite : bool
+        Begin anew in the directory of an older cohort.
+    update : bool
+        Go on although list or settings have changed: exams that are the same are kept.
+    keep_failed : bool
+        Do not try again what failed in an earlier run.
+    """
+
+    tables_only: bool = False
+    dose_grid: DoseGrid = "ct"
+    parquet: bool = True
+    overwrite: bool = False
+    update: bool = False
+    keep_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortPlan:
+    """What there is to do.
+
+    Parameters
+    ----------
+    exams : tuple of CohortExam
+        All, with the fingerprint of this cohort's output, sorted by name.
+    todo : tuple of CohortExam
+    done, failed : tuple of str
+        Finished in an earlier run; failed there and left so.
+    is_new : bool
+        The directory holds no cohort yet, or is begun anew.
+    cohort_sha256 : str
+        Of list, settings and code.
+    """
+
+    exams: tuple[CohortExam, ...]
+    todo: tuple[CohortExam, ...]
+    done: tuple[str, ...]
+    failed: tuple[str, ...]
+    is_new: bool
+    cohort_sha256: str
+
+
+def plan_cohort(
+    exams: Sequence[CohortExam], folder: CohortFolder, options: CohortOptions
+) -> CohortPlan:
+    """Compare a list with what stands in the directory; nothing is written.
+
+    Raises
+    ------
+    InputError
+        If the directory is not this cohort's.
+    """
+    exams = _of_this_output(exams, options)
+    sha256 = cohort_sha256(exams)
+    manifest = None if options.overwrite else folder.manifest()
+    if manifest is None:
+        _refuse_foreign(folder, overwrite=options.overwrite)
+        return CohortPlan(
+            exams=exams, todo=exams, done=(), failed=(), is_new=True, cohort_sha256=sha256
+        )
+    if manifest.get("cohort_sha256") != sha256 and not options.update:
+        raise InputError(_difference(manifest, exams, folder, options))
+    done, failed, todo = [], [], []
+    for exam in exams:
+        record = read_record(folder.of(exam.exam))
+        if record is None or record.fingerprint != exam.fingerprint:
+            todo.append(exam)
+        elif record.status == "done":
+            done.append(exam.exam)
+        elif options.keep_failed:
+            failed.append(exam.exam)
+        else:
+            todo.append(exam)
+    return CohortPlan(
+        exams=exams, todo=tuple(todo), done=tuple(done), failed=tuple(failed), is_new=False,
+        cohort_sha256=sha256,
+    )  # fmt: skip
+
+
+def cohort_sha256(exams: Iterable[CohortExam]) -> str:
+    """Hash of a cohort, whatever the order of its exams."""
+    pairs = sorted((exam.exam, exam.fingerprint) for exam in exams)
+    return _hash(pairs)
+
+
+def output_options(options: CohortOptions) -> dict[str, Any]:
+    """Options that change the files of an exam."""
+    grid = None if options.tables_only else options.dose_grid
+    return {"tables_only": options.tables_only, "dose_grid": grid}
+
+
+def _of_this_output(exams: Sequence[CohortExam], options: CohortOptions) -> tuple[CohortExam, ...]:
+    output = output_options(options)
+    return tuple(
+        replace(exam, fingerprint=_hash([exam.fingerprint, output]))
+        for exam in sorted(exams, key=lambda exam: exam.exam)
+    )
+
+
+def _hash(document: object) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _refuse_foreign(folder: CohortFolder, *, overwrite: bool) -> None:
+    root = folder.root
+    if root.exists() and not root.is_dir():
+        raise InputError(f"{root} is a file; give a directory for the cohort")
+    if overwrite and folder.manifest() is not None:
+        return
+    if root.is_dir() and any(not p.name.startswith(".") for p in root.iterdir()):
+        raise InputError(
+            f"{root} is not empty and holds no cohort; nothing was written; choose another --out"
+        )
+
+
+def _difference(
+    manifest: Mapping[str, Any],
+    exams: Sequence[CohortExam],
+    folder: CohortFolder,
+    options: CohortOptions,
+) -> str:
+    """Say why the cohort in the directory is not the one that is asked for."""
+    reasons = []
+    if manifest.get("code") != code_identity():
+        reasons.append(f"begun with {manifest.get('code')}, this is {code_identity()}")
+    if manifest.get("output") != output_options(options):
+        reasons.append(f"begun with {manifest.get('output')}, asked for {output_options(options)}")
+    if not reasons:
+        names = {exam.exam: exam.fingerprint for exam in exams}
+        changed = [
+            name
+            for name in sorted(names)
+            if (folder.of(name) / DONE_FILE).is_file()
+            and (record := read_record(folder.of(name))) is not None
+            and record.fingerprint != names[name]
+        ]
+        n_before = manifest.get("list", {}).get("exams")
+        if n_before != len(names):
+            reasons.append(f"{n_before} exams then, {len(names)} now")
+        if changed:
+            shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
+            reasons.append(f"{len(changed)} finished exams are defined otherwise now ({shown})")
+        if not reasons:
+            reasons.append("other settings, or other files, for exams not finished yet")
+    return (
+        f"{folder.root} holds another cohort: {'; '.join(reasons)}. Choose another --out; or keep"
+        " what is unchanged and compute the rest (--update); or begin anew (--overwrite)"
+    )

@@ -1,0 +1,146 @@
+"""What a worker does: one exam from its files to its folder. Nothing it meets is raised."""
+
+import contextlib
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from milligray.cohort.exam_list import CohortExam
+from milligray.cohort.fingerprint import code_identity
+from milligray.cohort.folder import CohortFolder
+from milligray.cohort.memory import peak_memory_mb, reset_peak_memory
+from milligray.cohort.record import ExamRecord, Kind, one_line, record_of
+from milligray.errors import DeviceError, MilligrayError, StatisticsError
+from milligray.report.nifti import DoseGrid
+from milligray.report.result import ExamResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamTask:
+    """One exam with where its result goes.
+
+    Parameters
+    ----------
+    exam : CohortExam
+    out : Path
+        Directory of the cohort, as the worker sees it.
+    threads : int
+    tables_only : bool
+        No maps and no report.
+    dose_grid : {"ct", "transport"}
+    code : tuple of str
+        `code_identity` of the client, which the worker's must equal.
+    """
+
+    exam: CohortExam
+    out: Path
+    threads: int
+    tables_only: bool
+    dose_grid: DoseGrid
+    code: tuple[tuple[str, str], ...]
+
+
+def run_exam(task: ExamTask, *, stage: Callable[[str], None] | None = None) -> ExamRecord:
+    """Compute one exam and put its folder in place.
+
+    Returns
+    -------
+    ExamRecord
+        Without organs: they are in the folder.
+    """
+    exam = task.exam
+    folder = CohortFolder(task.out)
+    started = time.perf_counter()
+    reset_peak_memory()
+
+    def run() -> dict[str, Any]:
+        return {
+            "seconds": round(time.perf_counter() - started, 3),
+            "peak_memory_mb": peak_memory_mb(),
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+            "threads": task.threads,
+        }
+
+    try:
+        _check_place(task, folder)
+        with folder.workplace(exam.exam) as place:
+            result = _compute(task, place, stage)
+            record = record_of(exam.exam, exam.fingerprint, result, run())
+            folder.put(record, place)
+        return record.without_organs()
+    except Exception as error:  # noqa: BLE001 - one exam must not stop the others
+        details = {**run(), "error": type(error).__name__, "traceback": traceback.format_exc()}
+        record = failure(exam, _kind_of(error), _reason_of(error), details)
+    with contextlib.suppress(OSError):  # the client still tells it in exams.csv
+        folder.put_failure(record)
+    return record
+
+
+def failure(exam: CohortExam, kind: Kind, reason: str, run: dict[str, Any]) -> ExamRecord:
+    """Record of an exam that failed."""
+    return ExamRecord(
+        exam=exam.exam, fingerprint=exam.fingerprint, status="failed", kind=kind,
+        reason=one_line(reason), run=run,
+    )  # fmt: skip
+
+
+def _check_place(task: ExamTask, folder: CohortFolder) -> None:
+    mine = code_identity()
+    if dict(task.code) != mine:
+        raise DeviceError(
+            f"the worker on {socket.gethostname()} runs {mine}, the client {dict(task.code)};"
+            " results of two versions do not mix: install the same one"
+        )
+    if not folder.work.is_dir():
+        raise DeviceError(
+            f"the worker on {socket.gethostname()} does not see {folder.root}; client and workers"
+            " need a shared file system with the same paths"
+        )
+
+
+def _compute(task: ExamTask, place: Path, stage: Callable[[str], None] | None) -> ExamResult:
+    # here, so that a client can be light
+    from milligray.exam.ct_exam import compute_ct_exam  # noqa: PLC0415
+    from milligray.read import open_ct, read_labels  # noqa: PLC0415
+    from milligray.report import (  # noqa: PLC0415
+        result_document,
+        write_json,
+        write_organ_csv,
+        write_result,
+    )
+
+    exam = task.exam
+    ct, protocol = open_ct(exam.input, exam.protocol, exam.series)
+    labels = None
+    if exam.organs is not None:
+        labels = read_labels(exam.organs, names=exam.organ_names)
+    settings = replace(exam.settings, threads=task.threads)
+    result = compute_ct_exam(ct, protocol, labels, settings, stage=stage)
+    if task.tables_only:
+        write_organ_csv(result.organ_doses, place / "organ_doses.csv")
+        write_json(result_document(result), place / "result.json")
+    else:
+        write_result(result, place, overwrite=True, dose_grid=task.dose_grid)
+    return result
+
+
+def _kind_of(error: Exception) -> Kind:
+    if isinstance(error, StatisticsError):
+        return "statistics"
+    if isinstance(error, MilligrayError) and not isinstance(error, DeviceError):
+        return "input"
+    if isinstance(error, DeviceError | MemoryError | OSError):
+        return "resources"
+    return "bug"
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, MilligrayError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
