@@ -78,6 +78,10 @@ def cohort(
         int | None,
         typer.Option("--threads", help="Threads an exam (default: processors / workers)."),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", help="Dask scheduler instead: ADDRESS, or its JSON file."),
+    ] = None,
     memory_per_exam_gb: Annotated[
         float, typer.Option("--memory-per-exam-gb", help="For the default of --workers.")
     ] = 2.0,
@@ -156,10 +160,14 @@ def cohort(
     if dry_run:
         _tell_plan(plan_cohort(exams, CohortFolder(out), options), json_output=json_output)
         return
-    executor = _local(workers, threads, memory_per_exam_gb, retries, timeout_s)
     line = CohortLine(quiet=quiet)
     try:
-        with _terminable():
+        with (
+            _terminable(),
+            _executor(
+                scheduler, workers, threads, memory_per_exam_gb, retries, timeout_s
+            ) as executor,
+        ):
             summary = run_cohort(
                 exams, out, executor, options=options, list_file=exam_list, defaults=defaults,
                 progress=line,
@@ -188,13 +196,15 @@ def exit_code(summary: "CohortSummary") -> int:
     return 0
 
 
-def _local(
+@contextmanager
+def _executor(
+    scheduler: str | None,
     workers: int | None,
     threads: int | None,
     memory_per_exam_gb: float,
     retries: int,
     timeout_s: float | None,
-) -> "Executor":
+) -> "Iterator[Executor]":
     from milligray.cohort.memory import default_workers
     from milligray.cohort.processes import LocalProcesses
     from milligray.errors import InputError
@@ -205,9 +215,20 @@ def _local(
             raise InputError(f"{name} must be at least 1, got {value}")
     if memory_per_exam_gb <= 0:
         raise InputError(f"--memory-per-exam-gb must be > 0, got {memory_per_exam_gb:g}")
+    if scheduler is not None:
+        if workers is not None or timeout_s is not None:
+            raise InputError(
+                "--workers and --timeout-s are for this machine; the cluster of --scheduler has its"
+                " own workers"
+            )
+        from milligray.cohort.cluster import DaskWorkers, connect
+
+        with connect(scheduler) as client:
+            yield DaskWorkers(client, threads=threads or 1)
+        return
     processors = available_threads()
     workers = workers or default_workers(processors, memory_per_exam_gb)
-    return LocalProcesses(
+    yield LocalProcesses(
         workers, threads=threads or max(1, processors // workers), retries=retries,
         timeout_s=timeout_s,
     )  # fmt: skip

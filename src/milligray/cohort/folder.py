@@ -1,5 +1,6 @@
 """The directory of a cohort: who may write in it, and what in it is finished."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -50,11 +51,20 @@ class CohortFolder:
             raise InputError(f"{path} is not the manifest of a cohort of this program")
         return document
 
-    def prepare(self) -> None:
-        """Make the folders, and clear away what an earlier run left half-done."""
+    def prepare(self) -> Path:
+        """Make the folders, and clear away what an earlier run left half-done.
+
+        Returns
+        -------
+        Path
+            Workplace of this run. A worker that still has an exam of an earlier run, whose client
+            is gone, finds its own removed and puts nothing.
+        """
         self.exams.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir(exist_ok=True)
+        run = self.work / secrets.token_hex(8)
+        run.mkdir(parents=True)
+        return run
 
     def clear(self) -> None:
         """Remove all that belongs to a cohort, and nothing else."""
@@ -93,15 +103,16 @@ class CohortFolder:
                 file.truncate(0)
 
     @contextmanager
-    def workplace(self, exam: str) -> Iterator[Path]:
+    def workplace(self, exam: str, run: Path) -> Iterator[Path]:
         """Give an empty folder of one's own for an exam's files; it is removed at the end."""
-        name = f"{exam}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        place = self.work / name / exam
-        place.mkdir(parents=True)
+        own = run / f"{exam}-{secrets.token_hex(8)}"
+        own.mkdir()  # not its parents: without the run's folder the run is over
         try:
+            place = own / exam
+            place.mkdir()
             yield place
         finally:
-            shutil.rmtree(place.parent, ignore_errors=True)
+            shutil.rmtree(own, ignore_errors=True)
 
     def put(self, record: ExamRecord, place: Path) -> None:
         """Write the record into a workplace, and put that in the exam's place.
@@ -118,20 +129,17 @@ class CohortFolder:
                 there = read_record(target)
                 if there and there.status == "done" and there.fingerprint == record.fingerprint:
                     return
-                self.remove(record.exam)
+                self._remove(target, place.parent)
             else:
                 return
         place.rename(target)
 
-    def remove(self, exam: str) -> None:
-        """Take an exam's folder away, in one step for those who look on."""
-        target = self.of(exam)
-        if target.exists():
-            grave = self.work / f"old-{exam}-{secrets.token_hex(4)}"
-            target.rename(grave)
-            shutil.rmtree(grave, ignore_errors=True)
-
-    def put_failure(self, record: ExamRecord) -> None:
+    def put_failure(self, record: ExamRecord, run: Path) -> None:
         """Write the ``error.json`` of an exam that failed."""
-        with self.workplace(record.exam) as place:
+        with self.workplace(record.exam, run) as place:
             self.put(record, place)
+
+    def _remove(self, target: Path, own: Path) -> None:
+        """Take an exam's folder away, in one step for those who look on."""
+        with contextlib.suppress(FileNotFoundError):  # another worker was faster
+            target.rename(own / f"old-{secrets.token_hex(4)}")

@@ -77,11 +77,11 @@ def plan_cohort(
     InputError
         If the directory is not this cohort's.
     """
+    check_folder(folder)
     exams = _of_this_output(exams, options)
     sha256 = cohort_sha256(exams)
     manifest = None if options.overwrite else folder.manifest()
     if manifest is None:
-        _refuse_foreign(folder, overwrite=options.overwrite)
         return CohortPlan(
             exams=exams, todo=exams, done=(), failed=(), is_new=True, cohort_sha256=sha256
         )
@@ -128,11 +128,12 @@ def _hash(document: object) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def _refuse_foreign(folder: CohortFolder, *, overwrite: bool) -> None:
+def check_folder(folder: CohortFolder) -> None:
+    """Refuse a directory that holds anything but a cohort; raises InputError."""
     root = folder.root
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file; give a directory for the cohort")
-    if overwrite and folder.manifest() is not None:
+    if folder.manifest() is not None:
         return
     if root.is_dir() and any(not p.name.startswith(".") for p in root.iterdir()):
         raise InputError(

@@ -13,7 +13,7 @@ from milligray.cohort.extras import require_parquet
 from milligray.cohort.fingerprint import code_identity
 from milligray.cohort.folder import CohortFolder
 from milligray.cohort.manifest import counts, new_manifest, new_run, now, write_manifest
-from milligray.cohort.plan import CohortOptions, CohortPlan, plan_cohort
+from milligray.cohort.plan import CohortOptions, CohortPlan, check_folder, plan_cohort
 from milligray.cohort.record import ExamRecord, read_record
 from milligray.cohort.tables import write_tables
 from milligray.cohort.work import ExamTask
@@ -127,13 +127,13 @@ def run_cohort(
         require_parquet()
     folder = CohortFolder(Path(out))
     started = time.perf_counter()
-    plan = plan_cohort(exams, folder, options)
+    check_folder(folder)
     with folder.locked():
-        plan = plan_cohort(exams, folder, options)  # again: now nobody else changes it
+        plan = plan_cohort(exams, folder, options)
         earlier = None if plan.is_new else folder.manifest()
         if options.overwrite:
             folder.clear()
-        folder.prepare()
+        work_folder = folder.prepare()
         manifest = new_manifest(
             plan, options, list_file=list_file, defaults=defaults or ExamDefaults(),
             earlier=earlier,
@@ -144,7 +144,7 @@ def run_cohort(
         state = "interrupted"
         ended: dict[str, ExamRecord] = {}
         try:
-            _work(plan, folder, executor, options, ended, progress)
+            _work(plan, folder, work_folder, executor, options, ended, progress)
             state = "finished"
         finally:
             run["executor"] = dict(executor.description())
@@ -155,6 +155,7 @@ def run_cohort(
 def _work(
     plan: CohortPlan,
     folder: CohortFolder,
+    work_folder: Path,
     executor: Executor,
     options: CohortOptions,
     ended: dict[str, ExamRecord],
@@ -163,7 +164,7 @@ def _work(
     code = tuple(code_identity().items())
     tasks = [
         ExamTask(
-            exam=exam, out=folder.root, threads=executor.threads,
+            exam=exam, out=folder.root, work_folder=work_folder, threads=executor.threads,
             tables_only=options.tables_only, dose_grid=options.dose_grid, code=code,
         )
         for exam in plan.todo
@@ -175,18 +176,18 @@ def _work(
         for record in records:
             ended[record.exam] = record
             if record.status == "failed" and record.kind in ("lost", "resources"):
-                _put_failure(folder, record)
+                _put_failure(folder, record, work_folder)
             tell(record)
     finally:
         records.close()
 
 
-def _put_failure(folder: CohortFolder, record: ExamRecord) -> None:
+def _put_failure(folder: CohortFolder, record: ExamRecord, work_folder: Path) -> None:
     """Write the error of an exam whose worker could not; a full disk is no reason to stop."""
     there = read_record(folder.of(record.exam))
     if there is None or there.status != "done":
         try:
-            folder.put_failure(record)
+            folder.put_failure(record, work_folder)
         except OSError:
             return
 

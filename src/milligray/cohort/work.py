@@ -29,6 +29,8 @@ class ExamTask:
     exam : CohortExam
     out : Path
         Directory of the cohort, as the worker sees it.
+    work_folder : Path
+        Where this run's workers make what they put there.
     threads : int
     tables_only : bool
         No maps and no report.
@@ -39,6 +41,7 @@ class ExamTask:
 
     exam: CohortExam
     out: Path
+    work_folder: Path
     threads: int
     tables_only: bool
     dose_grid: DoseGrid
@@ -68,8 +71,8 @@ def run_exam(task: ExamTask, *, stage: Callable[[str], None] | None = None) -> E
         }
 
     try:
-        _check_place(task, folder)
-        with folder.workplace(exam.exam) as place:
+        _check_place(task)
+        with folder.workplace(exam.exam, task.work_folder) as place:
             result = _compute(task, place, stage)
             record = record_of(exam.exam, exam.fingerprint, result, run())
             folder.put(record, place)
@@ -78,7 +81,7 @@ def run_exam(task: ExamTask, *, stage: Callable[[str], None] | None = None) -> E
         details = {**run(), "error": type(error).__name__, "traceback": traceback.format_exc()}
         record = failure(exam, _kind_of(error), _reason_of(error), details)
     with contextlib.suppress(OSError):  # the client still tells it in exams.csv
-        folder.put_failure(record)
+        folder.put_failure(record, task.work_folder)
     return record
 
 
@@ -90,17 +93,17 @@ def failure(exam: CohortExam, kind: Kind, reason: str, run: dict[str, Any]) -> E
     )  # fmt: skip
 
 
-def _check_place(task: ExamTask, folder: CohortFolder) -> None:
+def _check_place(task: ExamTask) -> None:
     mine = code_identity()
     if dict(task.code) != mine:
         raise DeviceError(
             f"the worker on {socket.gethostname()} runs {mine}, the client {dict(task.code)};"
             " results of two versions do not mix: install the same one"
         )
-    if not folder.work.is_dir():
+    if not task.work_folder.is_dir():
         raise DeviceError(
-            f"the worker on {socket.gethostname()} does not see {folder.root}; client and workers"
-            " need a shared file system with the same paths"
+            f"the worker on {socket.gethostname()} does not see {task.work_folder}: the run is"
+            " over, or client and workers lack a shared file system with the same paths"
         )
 
 
