@@ -1,6 +1,5 @@
 """A CT series becomes a patient: couch off, densities and tissues on the transport grid."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ from milligray.errors import GeometryError, InputError
 from milligray.materials.hu_calibration import HuCalibration, load_hu_calibration
 from milligray.patient.blocks import block_tissues
 from milligray.patient.body import BODY_THRESHOLD_HU, find_body
+from milligray.patient.layout import body_box, lay_out
 from milligray.patient.patient import Patient
 from milligray.patient.voxel_loop import voxel_loop
 from milligray.read.series import CtSeries
@@ -79,7 +79,8 @@ def build_patient(
         volume = Volume(grid=volume.grid, values=values)
         notes.append(_removed_note(removed, volume.grid))
     slices = _extension(body, extend_mm, volume.grid.spacing_mm[0])
-    layout = _lay_out(volume, body, voxel_size_mm, crop=couch == "remove", extension=slices)
+    box = body_box(body) if couch == "remove" else None
+    layout = lay_out(volume.grid, box, voxel_size_mm, extension=slices)
     density, index, inside = block_tissues(
         volume.values,
         body,
@@ -102,51 +103,6 @@ def build_patient(
         calibration=curve.name,
         hu_calibration=curve,
         notes=tuple(notes),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Layout:
-    grid: Grid
-    block: tuple[int, int, int]
-    ct_offset: tuple[int, int, int]
-
-
-def _lay_out(
-    volume: Volume,
-    body: BoolArray,
-    voxel_size_mm: float | None,
-    *,
-    crop: bool,
-    extension: tuple[int, int],
-) -> _Layout:
-    """Transport grid in whole CT voxels; what does not divide is padded evenly on both sides."""
-    spacing = volume.grid.spacing_mm
-    shape, block, offset = [], [], []
-    for axis in range(3):
-        n = volume.grid.shape[axis]
-        size = spacing[axis] if voxel_size_mm is None else voxel_size_mm
-        b = max(1, round(size / spacing[axis]))
-        low, high = 0, n
-        if crop:
-            hit = np.flatnonzero(body.any(axis=tuple(a for a in range(3) if a != axis)))
-            # one CT voxel more than the body: the partial-volume skin
-            low, high = max(0, int(hit[0]) - 1), min(n, int(hit[-1]) + 2)
-        if axis == 0:
-            low, high = low - extension[0], high + extension[1]
-        cells = -(-(high - low) // b) + (2 if crop else 0)
-        begin = low - (cells * b - (high - low)) // 2
-        shape.append(cells)
-        block.append(b)
-        offset.append(-begin)
-    affine = volume.grid.affine.copy()
-    centers = np.array([0.5 * (b - 1) - o for b, o in zip(block, offset, strict=True)])
-    affine[:3, 3] = volume.grid.to_lps_mm(centers)
-    affine[:3, :3] *= np.array(block)
-    return _Layout(
-        grid=Grid(shape=(shape[0], shape[1], shape[2]), affine=affine),
-        block=(block[0], block[1], block[2]),
-        ct_offset=(offset[0], offset[1], offset[2]),
     )
 
 

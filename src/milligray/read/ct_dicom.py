@@ -18,6 +18,7 @@ from milligray.read.slice_header import SliceHeader
 from milligray.read.slice_pixels import (
     AIR_HU,
     hounsfield,
+    hounsfield_slice,
     is_whole,
     padding_of,
     stored_slices,
@@ -91,6 +92,25 @@ def ct_series_of(choice: SeriesChoice) -> CtSeries:
         input_sha256=volume_sha256(values, grid),
         notes=tuple(notes),
     )
+
+
+def sample_slices(choice: SeriesChoice, n_slices: int) -> Volume:
+    """Some slices spread over a series, as a volume of thick ones [HU, float32]."""
+    stack = stack_slices(choice.headers)
+    n = min(n_slices, len(stack.headers))
+    picked = [
+        stack.headers[k] for k in np.linspace(0, len(stack.headers) - 1, n).round().astype(int)
+    ]
+    with quiet_pydicom():
+        values = np.stack(
+            [stack.in_plane.turn(hounsfield_slice(h)).astype(np.float32) for h in picked]
+        )
+    grid = stack.even_grid()
+    dz, dy, dx = grid.spacing_mm
+    x, y, z = grid.to_lps_mm([0.0, 0.0, 0.0])
+    step = dz * max(1.0, (grid.shape[0] - 1) / max(1, n - 1))
+    sampled = Grid.from_spacing((n, *grid.shape[1:]), (step, dy, dx), origin_lps_mm=(x, y, z))
+    return Volume(grid=sampled, values=values)
 
 
 def volume_sha256(values: npt.NDArray[np.generic], grid: Grid) -> str:

@@ -43,12 +43,10 @@ def read_ct_nifti(path: str | Path) -> CtSeries:
     """
     image = read_nifti(path)
     name = Path(path).name
-    values = _hounsfield(image.values, name)
     notes = list(image.notes)
-    n_below = int(np.count_nonzero(values < AIR_HU))
+    values, n_below = _hounsfield(image.values, name)
     if n_below:
         notes.append(f"{n_below} voxels below {AIR_HU} HU were set to it")
-        values = np.maximum(values, values.dtype.type(AIR_HU))
     notes.append("NIfTI does not tell the slice thickness: the slice spacing was taken")
     return CtSeries(
         volume=Volume(grid=image.grid, values=values),
@@ -58,25 +56,30 @@ def read_ct_nifti(path: str | Path) -> CtSeries:
     )
 
 
-def _hounsfield(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
-    """Check that the values can be HU and store them as small as they are exact."""
-    if values.dtype.kind not in "iuf":
-        raise InputError(f"{name} holds {values.dtype} values; HU are real numbers")
-    if values.dtype.kind == "f" and not np.all(np.isfinite(values)):
+def _hounsfield(stored: npt.NDArray[Any], name: str) -> tuple[npt.NDArray[Any], int]:
+    """HU as small as they are exact, and how many were below air; slice by slice.
+
+    The stored values may be float64, four times the size of the CT: no second array of that size
+    is ever made.
+    """
+    if stored.dtype.kind not in "iuf":
+        raise InputError(f"{name} holds {stored.dtype} values; HU are real numbers")
+    is_float = stored.dtype.kind == "f"
+    if is_float and not all(np.isfinite(plane).all() for plane in stored):
         raise InputError(f"{name} holds NaN or infinite values; fill them (air: -1000 HU)")
-    lowest, highest = float(np.asarray(values.min())), float(np.asarray(values.max()))
+    lowest = min(float(plane.min()) for plane in stored)
+    highest = max(float(plane.max()) for plane in stored)
     if lowest > _HIGHEST_MINIMUM_HU or lowest < _TOO_LOW_HU or highest <= AIR_HU:
         raise InputError(
             f"{name} holds values from {lowest:g} to {highest:g}: these are not Hounsfield units"
             " (air is near -1000); subtract the offset (often 1000 or 1024) or undo the scaling"
         )
-    if values.dtype.kind == "f":
-        whole = highest <= _INT16.max and np.array_equal(values, np.rint(values))
-        if not whole:
-            return values.astype(np.float32, copy=False)
-        return np.asarray(np.maximum(values, _INT16.min).astype(np.int16))
-    if highest > _INT16.max:
-        return values.astype(np.float32)
-    if lowest < _INT16.min:
-        values = np.maximum(values, values.dtype.type(_INT16.min))
-    return np.asarray(values.astype(np.int16, copy=False))
+    is_whole = highest <= _INT16.max and not (
+        is_float and any((plane != np.rint(plane)).any() for plane in stored)
+    )
+    values = np.empty(stored.shape, dtype=np.int16 if is_whole else np.float32)
+    n_below = 0
+    for k, plane in enumerate(stored):
+        n_below += int(np.count_nonzero(plane < AIR_HU))
+        values[k] = plane if lowest >= AIR_HU else np.maximum(plane, plane.dtype.type(AIR_HU))
+    return values, n_below

@@ -6,8 +6,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from milligray.errors import InputError
-from milligray.read.series import CtSeries
 from milligray.typing import FloatArray
+from milligray.volume import Grid
 
 ProfilePosition = Literal["z_mm", "from_top_mm", "fraction"]
 
@@ -58,15 +58,15 @@ def profile_from(section: dict[str, Any], name: str) -> Profile | None:
     return Profile(position=position, current=current, kind=kind)
 
 
-def profile_on(profile: Profile, z_mm: FloatArray, ct: CtSeries | None) -> FloatArray:
+def profile_on(profile: Profile, z_mm: FloatArray, grid: Grid | None) -> FloatArray:
     """Currents at slice positions, linear between the pairs, constant beyond the ends.
 
     Parameters
     ----------
     profile : Profile
     z_mm : ndarray, shape (n,) [mm]
-    ct : CtSeries or None
-        Needed unless the profile is given by z.
+    grid : Grid or None
+        Of the image; needed unless the profile is given by z.
 
     Returns
     -------
@@ -74,9 +74,8 @@ def profile_on(profile: Profile, z_mm: FloatArray, ct: CtSeries | None) -> Float
     """
     if profile.kind == "z_mm":
         return np.asarray(np.interp(z_mm, profile.position, profile.current))
-    if ct is None:
+    if grid is None:
         raise InputError("a current profile from the top or by fraction needs the image")
-    grid = ct.volume.grid
     height = grid.shape[0] * grid.spacing_mm[0]
     top = float(grid.axis_centers_mm(0)[-1]) + 0.5 * grid.spacing_mm[0]
     below = top - z_mm

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from milligray.errors import InputError
 from milligray.read.ct_dicom import volume_sha256
@@ -48,7 +49,7 @@ def read_labels(
     path = Path(path)
     image = read_nifti(path)
     labels = _whole(image, path.name)
-    present = [int(label) for label in np.unique(labels) if label > 0]
+    present = _present(labels)
     if not present:
         raise InputError(f"{path.name} holds no label above 0: it is empty")
     notes = list(image.notes)
@@ -70,21 +71,33 @@ def read_labels(
     )
 
 
-def _whole(image: NiftiImage, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
-    values = image.values
-    if values.dtype.kind not in "iufb":
-        raise InputError(f"{name} holds {values.dtype} values; labels are whole numbers")
-    if values.dtype.kind == "f" and not (
-        np.all(np.isfinite(values)) and np.array_equal(values, np.rint(values))
-    ):
-        raise InputError(
-            f"{name} holds broken numbers: labels are whole; it may be an image, or was resampled"
-            " without nearest neighbor"
-        )
-    lowest, highest = values.min(), values.max()
-    if lowest < 0 or highest > np.iinfo(np.uint16).max:
-        raise InputError(f"{name} holds labels from {lowest:g} to {highest:g}; allowed: 0 to 65535")
-    return np.ascontiguousarray(values.astype(np.uint16))
+def _whole(image: NiftiImage, name: str) -> npt.NDArray[np.uint16]:
+    """Labels as uint16; slice by slice, since they may be stored as float64."""
+    stored = image.values
+    if stored.dtype.kind not in "iufb":
+        raise InputError(f"{name} holds {stored.dtype} values; labels are whole numbers")
+    highest_label = np.iinfo(np.uint16).max
+    labels = np.empty(stored.shape, dtype=np.uint16)
+    for k, plane in enumerate(stored):
+        if stored.dtype.kind == "f" and not np.array_equal(plane, np.rint(plane)):
+            raise InputError(
+                f"{name} holds broken numbers: labels are whole; it may be an image, or was"
+                " resampled without nearest neighbor"
+            )
+        lowest, highest = plane.min(), plane.max()
+        if lowest < 0 or highest > highest_label:
+            raise InputError(
+                f"{name} holds labels from {lowest:g} to {highest:g}; allowed: 0 to {highest_label}"
+            )
+        labels[k] = plane
+    return labels
+
+
+def _present(labels: npt.NDArray[np.uint16]) -> list[int]:
+    counts = np.zeros(65536, dtype=np.int64)
+    for plane in labels:
+        counts += np.bincount(plane.ravel(), minlength=65536)
+    return [int(label) for label in np.flatnonzero(counts) if label > 0]
 
 
 def _stem(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Open a NIfTI image and bring its axes to LPS ``[z, y, x]``."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ _MAX_OBLIQUE_RAD = ALIGNED_RAD
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NiftiImage:
-    """Values as stored (scaled if the header says so), axes turned to ``[z, y, x]`` in LPS."""
+    """Values as stored (scaled if the header says so), axes turned to ``[z, y, x]`` in LPS.
+
+    `values` is a view of what was read, seldom contiguous: take it slice by slice.
+    """
 
     grid: Grid
     values: npt.NDArray[Any]
@@ -39,12 +43,20 @@ def read_nifti(path: str | Path) -> NiftiImage:
     FormatError
         If it is damaged.
     """
-    path = Path(path)
+    return _read(Path(path), _values)
+
+
+def read_nifti_header(path: str | Path) -> NiftiImage:
+    """As `read_nifti`, but the values are zeros of the stored type that take no memory."""
+    return _read(Path(path), _no_values)
+
+
+def _read(path: Path, values_of: Callable[[Any], npt.NDArray[Any]]) -> NiftiImage:
     if not path.is_file():
         raise InputError(f"{path} does not exist or is not a file; give a .nii or .nii.gz file")
     try:
         image: Any = nib.load(path)
-        values = _values(image)
+        values = values_of(image)
         header_texts = tuple(_text(e.get_content()) for e in image.header.extensions)
     except InputError:
         raise
@@ -66,12 +78,21 @@ def read_nifti(path: str | Path) -> NiftiImage:
     return NiftiImage(grid=grid, values=turned, header_texts=header_texts, notes=tuple(notes))
 
 
-def _values(image: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - nibabel is untyped
+def _is_scaled(image: Any) -> bool:  # noqa: ANN401 - nibabel is untyped
     proxy = image.dataobj
-    slope, intercept = getattr(proxy, "slope", 1.0), getattr(proxy, "inter", 0.0)
     if image.get_data_dtype().names is not None:
         raise InputError("the image holds colors; one number a voxel is needed")
-    if slope == 1.0 and intercept == 0.0:
+    return (getattr(proxy, "slope", 1.0), getattr(proxy, "inter", 0.0)) != (1.0, 0.0)
+
+
+def _no_values(image: Any) -> npt.NDArray[Any]:  # noqa: ANN401
+    dtype = np.dtype(np.float32) if _is_scaled(image) else image.get_data_dtype()
+    return np.broadcast_to(np.zeros((), dtype=dtype), image.shape)
+
+
+def _values(image: Any) -> npt.NDArray[Any]:  # noqa: ANN401
+    proxy = image.dataobj
+    if not _is_scaled(image):
         return np.asarray(proxy.get_unscaled() if hasattr(proxy, "get_unscaled") else proxy)
     return np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
 
@@ -129,4 +150,4 @@ def _canonical(
     grid = Grid.from_spacing(
         shape, tuple(float(spacing[a]) for a in storage_axis), origin_lps_mm=tuple(origin)
     )
-    return np.ascontiguousarray(turned), grid
+    return turned, grid

@@ -11,6 +11,7 @@ import numpy as np
 from milligray.errors import FormatError, InputError
 from milligray.read.current_profile import Profile, profile_from, profile_on
 from milligray.read.series import CtProtocol, CtSeries, PatientPosition, ScanMode
+from milligray.volume import Grid
 
 _KEYS: dict[str, tuple[str, ...]] = {
     "scan": ("tube_voltage_kv", "mode", "pitch", "collimation_mm", "rotation_time_s",
@@ -74,6 +75,14 @@ def read_protocol_file(path: str | Path, *, ct: CtSeries | None = None) -> CtPro
         If a key is unknown (the nearest is named), missing, or its value is not allowed.
     """
     given = parse_protocol_file(path)
+    grid, thickness = (ct.volume.grid, ct.slice_thickness_mm) if ct else (None, None)
+    return protocol_from(given, grid, thickness)
+
+
+def protocol_from(
+    given: ProtocolFile, grid: Grid | None, slice_thickness_mm: float | None
+) -> CtProtocol:
+    """Complete protocol from a file alone, for an image on a grid."""
     for key in _REQUIRED:
         if getattr(given, key) is None:
             raise InputError(f"{given.name}: [scan] {key} is missing; every protocol needs it")
@@ -87,20 +96,20 @@ def read_protocol_file(path: str | Path, *, ct: CtSeries | None = None) -> CtPro
         notes.append("the protocol file gives no ctdi_vol_mgy: no absolute dose can be made")
     blank = CtProtocol(
         tube_voltage_kv=given.tube_voltage_kv or 0.0,
-        slice_position_mm=np.zeros(1) if ct is None else ct.volume.grid.axis_centers_mm(0),
-        relative_current=np.ones(1 if ct is None else ct.volume.grid.shape[0]),
+        slice_position_mm=np.zeros(1) if grid is None else grid.axis_centers_mm(0),
+        relative_current=np.ones(1 if grid is None else grid.shape[0]),
         scan_mode=mode,
         pitch=1.0 if given.pitch is None else given.pitch,
         collimation_mm=given.collimation_mm or 0.0,
         ctdi_vol_mgy=None,
         phantom_diameter_mm=None,
-        slice_thickness_mm=None if ct is None else ct.slice_thickness_mm,
+        slice_thickness_mm=slice_thickness_mm,
         notes=tuple(notes),
     )
-    return overlay(blank, given, ct)
+    return overlay(blank, given, grid)
 
 
-def overlay(protocol: CtProtocol, given: ProtocolFile, ct: CtSeries | None) -> CtProtocol:
+def overlay(protocol: CtProtocol, given: ProtocolFile, grid: Grid | None) -> CtProtocol:
     """Put every value that the file gives over the protocol."""
     same_name = ("tube_voltage_kv", "scan_mode", "pitch", "collimation_mm", "rotation_time_s",
                  "ctdi_vol_mgy", "phantom_diameter_mm", "effective_mas", "tube_current_ma",
@@ -115,7 +124,7 @@ def overlay(protocol: CtProtocol, given: ProtocolFile, ct: CtSeries | None) -> C
             f"{given.name}: [dose] phantom_diameter_mm (160 or 320) must stand beside ctdi_vol_mgy:"
             " the same scan reads about twice as much in the 160 mm phantom"
         )
-    scan_range = _scan_range(given, ct, notes)
+    scan_range = _scan_range(given, grid, notes)
     z, current = protocol.slice_position_mm, protocol.relative_current
     if scan_range is not None:
         changes["scan_start_mm"], changes["scan_end_mm"] = scan_range
@@ -125,7 +134,7 @@ def overlay(protocol: CtProtocol, given: ProtocolFile, ct: CtSeries | None) -> C
         else:
             z, current = np.array(sorted(scan_range)), np.ones(2)
     if given.profile is not None:
-        current = profile_on(given.profile, z, ct)
+        current = profile_on(given.profile, z, grid)
     elif given.tube_current_ma is not None:
         current = np.ones(len(z))
     changes["slice_position_mm"] = z
@@ -260,20 +269,20 @@ class _Reader:
 
 
 def _scan_range(
-    given: ProtocolFile, ct: CtSeries | None, notes: list[str]
+    given: ProtocolFile, grid: Grid | None, notes: list[str]
 ) -> tuple[float, float] | None:
     scan_range = given.scan_range_mm
     if given.scan_range_from_top_mm is not None:
         if scan_range is not None:
             raise InputError(f"{given.name}: give the scan range as z or from the top, not both")
-        if ct is None:
+        if grid is None:
             raise InputError(f"{given.name}: positions from the top need the image they belong to")
-        top = _extent(ct)[1]
+        top = _extent(grid)[1]
         start, end = given.scan_range_from_top_mm
         scan_range = top - start, top - end
-    if scan_range is None or ct is None:
+    if scan_range is None or grid is None:
         return scan_range
-    low, high = _extent(ct)
+    low, high = _extent(grid)
     if max(scan_range) <= low or min(scan_range) >= high:
         raise InputError(
             f"{given.name}: the scan range {scan_range[0]:g} to {scan_range[1]:g} mm lies outside"
@@ -284,8 +293,8 @@ def _scan_range(
     return scan_range
 
 
-def _extent(ct: CtSeries) -> tuple[float, float]:
+def _extent(grid: Grid) -> tuple[float, float]:
     """Lower and upper face of the image along z [mm]."""
-    z = ct.volume.grid.axis_centers_mm(0)
-    half = 0.5 * ct.volume.grid.spacing_mm[0]
+    z = grid.axis_centers_mm(0)
+    half = 0.5 * grid.spacing_mm[0]
     return float(z[0] - half), float(z[-1] + half)
