@@ -84,6 +84,9 @@ def compute_ct_exam(
             ct, calibration=_hu_calibration(settings), voxel_size_mm=settings.voxel_size_mm,
             couch=settings.couch, extend_mm=settings.extend_mm,
         )  # fmt: skip
+        removed = removed_mass_fraction(ct, patient)
+        inputs, reader_notes = {"ct": ct.input_sha256}, ct.notes
+        del ct  # from here on the patient's own copy, without the couch, is all that is needed
     with clock("organs"):
         organs = _organs(patient, labels, settings)
         weights = organ_mass_weights(patient, organs)
@@ -103,10 +106,8 @@ def compute_ct_exam(
         organ_doses = score_organ_dose(dose, organs)
         dvh = organ_dose_volume_histograms(dose, organs, patient)
         diameter, ssde, dlp = _size_and_indices(patient, protocol, source)
-    removed = removed_mass_fraction(ct, patient)
     judged = [row for row in organ_doses.rows if row.volume_ml >= SMALL_ORGAN_ML]
     worst = max(row.relative_uncertainty for row in judged or organ_doses.rows)
-    inputs = {"ct": ct.input_sha256}
     if labels is not None:
         inputs["labels"] = labels.input_sha256
     if _is_file_name(settings.calibration):
@@ -124,7 +125,7 @@ def compute_ct_exam(
         ),
         manifest=ct_manifest(settings, deposit, inputs=inputs, seconds=clock.seconds),
         dvh=dvh, water_equivalent_diameter_mm=diameter, ssde_mgy=ssde, dlp_mgy_cm=dlp,
-        notes=(*ct.notes, *weights.notes),
+        notes=(*reader_notes, *weights.notes),
         warnings=(
             *scanner_notes,
             *_warnings(organs, protocol, source, patient, settings.extend_mm),

@@ -1,14 +1,13 @@
 """Cumulative dose-volume histograms."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from milligray.errors import GeometryError, InputError
 from milligray.patient.patient import Patient
+from milligray.patient.voxel_loop import voxel_loop
 from milligray.score.dose import DoseMap
 from milligray.segment.organs import OrganMap
-from milligray.typing import FloatArray, LabelArray
+from milligray.typing import FloatArray
 
 
 def dose_volume_histogram(
@@ -40,9 +39,9 @@ def dose_volume_histogram(
 
     Notes
     -----
-    ``volume_fraction(D) = sum_i weights_i [dose_i >= D] / sum_i weights_i``, exact at every bin
-    (the voxels are sorted, not binned). Doses are statistical: noise of the single voxel widens
-    the histogram, so its tails are softer than the truth.
+    ``volume_fraction(D) = sum_i weights_i [dose_i >= D] / sum_i weights_i``, exact at every bin.
+    Doses are statistical: noise of the single voxel widens the histogram, so its tails are softer
+    than the truth.
 
     Examples
     --------
@@ -64,13 +63,13 @@ def dose_volume_histogram(
     if np.any(dose[inside] < 0) or np.any(weight < 0):
         raise InputError("dose_mgy and weights must be >= 0")
     dose, weight = dose[inside], weight[inside]
-    order = np.argsort(dose, kind="stable")
-    dose, weight = dose[order], weight[order]
-    at_least = np.append(np.cumsum(weight[::-1])[::-1], 0.0)
-    bins = np.linspace(0.0, dose[-1], n_bins + 1)
-    bins[-1] = dose[-1]
-    fraction = at_least[np.searchsorted(dose, bins, side="left")] / at_least[0]
-    return bins, np.asarray(fraction)
+    highest = float(dose.max())
+    bins = np.linspace(0.0, highest, n_bins + 1)
+    bins[-1] = highest
+    last_bin_below = np.searchsorted(bins, dose, side="right") - 1
+    per_bin = np.bincount(last_bin_below, weights=weight, minlength=n_bins + 1)
+    at_least = np.cumsum(per_bin[::-1])[::-1]
+    return bins, np.asarray(at_least / at_least[0])
 
 
 def organ_dose_volume_histograms(
@@ -103,54 +102,59 @@ def organ_dose_volume_histograms(
     Every CT voxel of an organ has the dose of the transport voxel that holds it; weights are
     volumes.
     """
-    found: dict[int, list[tuple[FloatArray, FloatArray]]] = {label: [] for label in organs.names}
-    size = int(max(organs.names, default=0)) + 1
-    for k, slab in _slabs(dose, organs, patient):
-        plane = dose.dose_mgy[k].ravel()
-        labels, voxel = slab
-        keep = labels < size
-        pairs, counts = np.unique(
-            labels[keep].astype(np.int64) * plane.size + voxel[keep], return_counts=True
-        )
-        label_of = pairs // plane.size
-        for label in np.unique(label_of):
-            if label in found:
-                mine = label_of == label
-                found[int(label)].append(
-                    (plane[pairs[mine] % plane.size], counts[mine].astype(np.float64))
-                )
-    return {
-        organs.names[label]: dose_volume_histogram(
-            np.concatenate([d for d, _ in parts]),
-            np.concatenate([w for _, w in parts]),
-            n_bins=n_bins,
-        )
-        for label, parts in found.items()
-        if parts
-    }
-
-
-def _slabs(
-    dose: DoseMap, organs: OrganMap, patient: Patient
-) -> Iterator[tuple[int, tuple[LabelArray, LabelArray]]]:
-    """Yield, per transport slice, labels of its organ voxels and the voxel each lies in."""
+    block, offset = _relation(dose, organs, patient)
+    labels = np.array(sorted(organs.names), dtype=np.int64)
+    row_of_label = np.full(65536, -1, dtype=np.int32)
+    row_of_label[labels] = np.arange(labels.size, dtype=np.int32)
     nz, ny, nx = dose.grid.shape
-    if patient.ct is not None and organs.grid.is_same_as(patient.ct.grid):
-        block, offset = patient.block, patient.ct_offset
-    elif organs.grid.is_same_as(dose.grid):
-        block, offset = (1, 1, 1), (0, 0, 0)
-    else:
-        raise GeometryError(
-            "the organ map must lie on the CT's grid or on the dose's; resample it first"
-        )
+    counts = np.zeros((labels.size, ny * nx), dtype=np.int32)
+    found: list[list[tuple[FloatArray, FloatArray]]] = [[] for _ in labels]
     for k in range(nz):
         first = max(0, block[0] * k - offset[0])
         last = min(organs.grid.shape[0], block[0] * (k + 1) - offset[0])
         if last <= first:
             continue
-        slab = organs.labels[first:last]
-        _, j, i = np.nonzero(slab)
-        labels = slab[slab != 0]
-        j, i = (j + offset[1]) // block[1], (i + offset[2]) // block[2]
-        on_grid = (j < ny) & (i < nx) & (j >= 0) & (i >= 0)
-        yield k, (labels[on_grid], (j * nx + i)[on_grid])
+        _count_kernel(organs.labels[first:last], row_of_label, block, offset, ny, nx, counts)
+        plane = dose.dose_mgy[k].ravel()
+        for row, count in enumerate(counts):
+            hit = np.flatnonzero(count)
+            if hit.size:
+                found[row].append((plane[hit], count[hit].astype(np.float32)))
+        counts[:] = 0
+    return {
+        organs.names[int(label)]: dose_volume_histogram(
+            np.concatenate([d for d, _ in parts]),
+            np.concatenate([w for _, w in parts]),
+            n_bins=n_bins,
+        )
+        for label, parts in zip(labels, found, strict=True)
+        if parts
+    }
+
+
+def _relation(
+    dose: DoseMap, organs: OrganMap, patient: Patient
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Organ voxels per transport voxel, and by how many the transport grid begins before them."""
+    if patient.ct is not None and organs.grid.is_same_as(patient.ct.grid):
+        return patient.block, patient.ct_offset
+    if organs.grid.is_same_as(dose.grid):
+        return (1, 1, 1), (0, 0, 0)
+    raise GeometryError(
+        "the organ map must lie on the CT's grid or on the dose's; resample it first"
+    )
+
+
+@voxel_loop
+def _count_kernel(slab, row_of_label, block, offset, ny, nx, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add the organ voxels of a slab of slices to the transport voxels of their plane."""
+    for c in range(slab.shape[0]):
+        for b in range(slab.shape[1]):
+            j = (b + offset[1]) // block[1]
+            if j < 0 or j >= ny:
+                continue
+            for a in range(slab.shape[2]):
+                row = row_of_label[slab[c, b, a]]
+                i = (a + offset[2]) // block[2]
+                if row >= 0 and 0 <= i < nx:
+                    counts[row, j * nx + i] += 1
