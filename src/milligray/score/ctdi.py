@@ -17,6 +17,7 @@ from milligray.constants import AIR_DENSITY_G_CM3, CM3_PER_MM3, MGY_PER_KEV_PER_
 from milligray.errors import InputError
 from milligray.patient.phantoms.ctdi import CHAMBER_LENGTH_MM, chamber_slices, ctdi_phantom
 from milligray.physics.compiled import sources_stamp
+from milligray.score.claim import claimed
 from milligray.source.ct_source import CtSource
 from milligray.source.tube import cache_folder
 from milligray.transport.monte_carlo.regions import transport_to_regions
@@ -84,10 +85,26 @@ def simulate_ctdi(
     """
     beam, to_nominal = _measured_beam(source)
     path = cache_folder() / f"ctdi-{_key(source.single_rotation(), phantom_diameter_mm)}.json"
-    if cache:
-        stored = _read(path)
-        if stored is not None and stored.relative_uncertainty <= precision * 1.001:
-            return stored
+    stored = _read(path, precision) if cache else None
+    if stored is not None:
+        return stored
+    if not cache:
+        return _simulate(beam, to_nominal, phantom_diameter_mm, precision, threads)
+    with claimed(path):
+        stored = _read(path, precision)  # another process may have made it meanwhile
+        if stored is None:
+            stored = _simulate(beam, to_nominal, phantom_diameter_mm, precision, threads)
+            _write(path, stored)
+    return stored
+
+
+def _simulate(
+    beam: CtSource,
+    to_nominal: float,
+    phantom_diameter_mm: int,
+    precision: float,
+    threads: int | None,
+) -> CtdiSimulation:
     phantom, chambers = ctdi_phantom(phantom_diameter_mm)
     slices = chamber_slices(phantom.grid)
     # the air of pixels wholly inside a chamber; the periphery is the mean of its four
@@ -106,7 +123,7 @@ def simulate_ctdi(
     )  # fmt: skip
     center, periphery = (float(v) for v in result.energy_kev * to_ctdi)
     batches = result.batches_kev @ weights
-    simulation = CtdiSimulation(
+    return CtdiSimulation(
         phantom_diameter_mm=phantom_diameter_mm,
         center_mgy=center,
         periphery_mgy=periphery,
@@ -114,9 +131,6 @@ def simulate_ctdi(
         relative_uncertainty=float(batches.std(ddof=1) / np.sqrt(batches.size) / batches.mean()),
         histories=result.histories,
     )
-    if cache:
-        _write(path, simulation)
-    return simulation
 
 
 def _measured_beam(source: CtSource) -> tuple[CtSource, float]:
@@ -190,13 +204,13 @@ def _key(beam: CtSource, phantom_diameter_mm: int) -> str:
     return digest.hexdigest()[:24]
 
 
-def _read(path: Path) -> CtdiSimulation | None:
+def _read(path: Path, precision: float) -> CtdiSimulation | None:
     try:
         stored = CtdiSimulation(**json.loads(path.read_text(encoding="utf-8")))
         usable = all(0 < value < math.inf for value in asdict(stored).values())
     except (OSError, ValueError, TypeError):
         return None  # absent or damaged: simulate again
-    return stored if usable else None
+    return stored if usable and stored.relative_uncertainty <= precision * 1.001 else None
 
 
 def _write(path: Path, simulation: CtdiSimulation) -> None:
