@@ -39,8 +39,8 @@ class CohortExam:
     series : str or None
     settings : CtSettings
         With the exam's own seed, see `exam_seed`.
-    fingerprint : str
-        Hash of all that its result depends on, as far as the list tells it.
+    definition, fingerprint : str
+        Hashes of what the list says of it, and of that with its files; see `exam_fingerprint`.
     """
 
     exam: str
@@ -50,6 +50,7 @@ class CohortExam:
     organ_names: Path | None
     series: str | None
     settings: CtSettings
+    definition: str
     fingerprint: str
 
 
@@ -184,14 +185,15 @@ class _RowReader:
         if self.problems or source is None or settings is None:
             return None
         series = self.cells.get("series")
-        print_of = exam_fingerprint(
+        definition, fingerprint = exam_fingerprint(
             exam=name, settings=settings, series=series, files=self.files, list_folder=self.folder,
             paths={"input": source, "protocol": protocol, "organs": paths["organs"],
                    "organ_names": names},
         )  # fmt: skip
         return CohortExam(
             exam=name, input=source, protocol=protocol, organs=paths["organs"],
-            organ_names=names, series=series, settings=settings, fingerprint=print_of,
+            organ_names=names, series=series, settings=settings, definition=definition,
+            fingerprint=fingerprint,
         )  # fmt: skip
 
     def _name(self) -> str:

@@ -95,8 +95,8 @@ def exam_fingerprint(
     paths: Mapping[str, Path | None],
     files: SmallFiles,
     list_folder: Path,
-) -> str:
-    """Hash of an exam's definition.
+) -> tuple[str, str]:
+    """Hashes of an exam: what the list says, and with it what the files are.
 
     Parameters
     ----------
@@ -105,11 +105,14 @@ def exam_fingerprint(
     list_folder : Path
         Paths count relative to it, so that list and data can move together.
 
-    Notes
-    -----
-    Names of files; the content of the small ones (protocol, names, calibration, scanner); the
-    size of images that are one file; settings but threads; versions. Pixel data are not read
-    here: their hashes stand in the result.
+    Returns
+    -------
+    definition : str
+        Of paths, series, settings but threads, and versions.
+    fingerprint : str
+        Of the definition and the files: content of the small ones (protocol, names, calibration,
+        scanner), size of images that are one file. Pixel data are not read here: their hashes
+        stand in the result.
     """
     named = {key: _relative(path, list_folder) for key, path in paths.items() if path is not None}
     sizes = {
@@ -128,7 +131,12 @@ def exam_fingerprint(
         if value is not None and Path(value).suffix.lower() in _SETTING_FILES:
             contents[key] = files.sha256(Path(value))
             chosen[key] = _relative(Path(value), list_folder)
-    document = [exam, series, named, sizes, chosen, contents, code_identity()]
+    definition = hash_of([exam, series, named, chosen, code_identity()])
+    return definition, hash_of([definition, sizes, contents])
+
+
+def hash_of(document: object) -> str:
+    """SHA-256 of anything that JSON can hold."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,17 +1,17 @@
 """What of a cohort is finished and what is to do; whether a directory may go on."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from milligray.cohort.exam_list import CohortExam
-from milligray.cohort.fingerprint import code_identity
+from milligray.cohort.fingerprint import code_identity, hash_of
 from milligray.cohort.folder import CohortFolder
-from milligray.cohort.record import DONE_FILE, read_record
+from milligray.cohort.record import read_record
 from milligray.errors import InputError
 from milligray.report.nifti import DoseGrid
+
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,8 @@ class CohortOptions:
     overwrite : bool
         Begin anew in the directory of an older cohort.
     update : bool
-        Go on although list or settings have changed: exams that are the same are kept.
+        Go on although the list, settings or files of finished exams have changed: exams that are
+        the same are kept, the others computed anew.
     keep_failed : bool
         Do not try again what failed in an earlier run.
     """
@@ -86,28 +87,36 @@ def plan_cohort(
             exams=exams, todo=exams, done=(), failed=(), is_new=True, cohort_sha256=sha256
         )
     if manifest.get("cohort_sha256") != sha256 and not options.update:
-        raise InputError(_difference(manifest, exams, folder, options))
-    done, failed, todo = [], [], []
+        raise InputError(_difference(manifest, len(exams), folder, options))
+    done: list[str] = []
+    failed: list[str] = []
+    changed: list[str] = []
     for exam in exams:
         record = read_record(folder.of(exam.exam))
-        if record is None or record.fingerprint != exam.fingerprint:
-            todo.append(exam)
-        elif record.status == "done":
-            done.append(exam.exam)
-        elif options.keep_failed:
+        if record is None:
+            continue
+        is_same = record.fingerprint == exam.fingerprint
+        if record.status == "done":
+            (done if is_same else changed).append(exam.exam)
+        elif is_same and options.keep_failed:
             failed.append(exam.exam)
-        else:
-            todo.append(exam)
+    ended = {*done, *failed}
+    todo = tuple(exam for exam in exams if exam.exam not in ended)
+    if changed and not options.update:
+        shown = ", ".join(changed[:_SHOWN]) + (", ..." if len(changed) > _SHOWN else "")
+        raise InputError(
+            f"{folder.root}: files of {len(changed)} finished exams are others now ({shown});"
+            " compute these anew (--update), or choose another --out"
+        )
     return CohortPlan(
-        exams=exams, todo=tuple(todo), done=tuple(done), failed=tuple(failed), is_new=False,
+        exams=exams, todo=todo, done=tuple(done), failed=tuple(failed), is_new=False,
         cohort_sha256=sha256,
     )  # fmt: skip
 
 
 def cohort_sha256(exams: Iterable[CohortExam]) -> str:
     """Hash of a cohort, whatever the order of its exams."""
-    pairs = sorted((exam.exam, exam.fingerprint) for exam in exams)
-    return _hash(pairs)
+    return hash_of(sorted((exam.exam, exam.definition) for exam in exams))
 
 
 def output_options(options: CohortOptions) -> dict[str, Any]:
@@ -119,13 +128,13 @@ def output_options(options: CohortOptions) -> dict[str, Any]:
 def _of_this_output(exams: Sequence[CohortExam], options: CohortOptions) -> tuple[CohortExam, ...]:
     output = output_options(options)
     return tuple(
-        replace(exam, fingerprint=_hash([exam.fingerprint, output]))
+        replace(
+            exam,
+            definition=hash_of([exam.definition, output]),
+            fingerprint=hash_of([exam.fingerprint, output]),
+        )
         for exam in sorted(exams, key=lambda exam: exam.exam)
     )
-
-
-def _hash(document: object) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def check_folder(folder: CohortFolder) -> None:
@@ -143,7 +152,7 @@ def check_folder(folder: CohortFolder) -> None:
 
 def _difference(
     manifest: Mapping[str, Any],
-    exams: Sequence[CohortExam],
+    n_exams: int,
     folder: CohortFolder,
     options: CohortOptions,
 ) -> str:
@@ -153,23 +162,11 @@ def _difference(
         reasons.append(f"begun with {manifest.get('code')}, this is {code_identity()}")
     if manifest.get("output") != output_options(options):
         reasons.append(f"begun with {manifest.get('output')}, asked for {output_options(options)}")
+    before = manifest.get("list", {}).get("exams")
+    if before != n_exams:
+        reasons.append(f"{before} exams then, {n_exams} now")
     if not reasons:
-        names = {exam.exam: exam.fingerprint for exam in exams}
-        changed = [
-            name
-            for name in sorted(names)
-            if (folder.of(name) / DONE_FILE).is_file()
-            and (record := read_record(folder.of(name))) is not None
-            and record.fingerprint != names[name]
-        ]
-        n_before = manifest.get("list", {}).get("exams")
-        if n_before != len(names):
-            reasons.append(f"{n_before} exams then, {len(names)} now")
-        if changed:
-            shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
-            reasons.append(f"{len(changed)} finished exams are defined otherwise now ({shown})")
-        if not reasons:
-            reasons.append("other settings, or other files, for exams not finished yet")
+        reasons.append("other exams, files or settings in the list, or other options")
     return (
         f"{folder.root} holds another cohort: {'; '.join(reasons)}. Choose another --out; or keep"
         " what is unchanged and compute the rest (--update); or begin anew (--overwrite)"
