@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from milligray.cli.options import Json, Out, Overwrite, Quiet, Seed, Threads
+from milligray.cli.options import Json, Overwrite, Quiet, Seed, Threads
 
 if TYPE_CHECKING:
     from milligray.exam.settings import CtSettings
 
+BAD_INPUT = 3
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 
 
@@ -19,7 +20,9 @@ def ct_dose(
     input_path: Annotated[
         Path, typer.Argument(metavar="INPUT", help="DICOM folder or file, or a NIfTI CT.")
     ],
-    out: Out,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Directory for the result.", show_default=False)
+    ] = None,
     protocol: Annotated[
         Path | None,
         typer.Option("--protocol", help="Protocol file (TOML): needed for NIfTI, else overrides."),
@@ -74,6 +77,14 @@ def ct_dose(
         float | None,
         typer.Option("--max-seconds", help="Give up the precision after this time (exit code 4)."),
     ] = None,
+    dose_grid: Annotated[
+        str,
+        typer.Option("--dose-grid", help="Grid of the dose files: ct, or transport (smaller)."),
+    ] = "ct",
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say what would be done and what memory it needs."),
+    ] = False,
     device: Device = "auto",
     seed: Seed = 1,
     threads: Threads = None,
@@ -85,7 +96,11 @@ def ct_dose(
     from milligray.errors import InputError
     from milligray.exam.settings import CtSettings
 
+    if out is None and not dry_run:
+        raise typer.BadParameter("give a directory for the result", param_hint="--out")
     _check_device(device)
+    if dose_grid not in ("ct", "transport"):
+        raise InputError(f"--dose-grid must be ct or transport, got {dose_grid!r}")
     if couch not in ("remove", "keep"):
         raise InputError(f"--couch must be remove or keep, got {couch!r}")
     if segmenter not in (None, "threshold", "totalsegmentator"):
@@ -99,9 +114,13 @@ def ct_dose(
         segmenter=segmenter, per_100_mas=per_100_mas, max_seconds=max_seconds,  # type: ignore[arg-type]
         seed=seed, threads=threads,
     )  # fmt: skip
+    if dry_run or out is None:
+        _plan(input_path, settings, protocol, series, organs, out, dose_grid, json_output)
+        return
     _run(
         input_path, out, settings, protocol=protocol, series=series, organs=organs,
-        organ_names=organ_names, json_output=json_output, overwrite=overwrite, quiet=quiet,
+        organ_names=organ_names, dose_grid=dose_grid, json_output=json_output,
+        overwrite=overwrite, quiet=quiet,
     )  # fmt: skip
 
 
@@ -123,8 +142,29 @@ def demo(
         _run(
             folder / "ct", out, CtSettings(precision=precision, threads=threads),
             protocol=None, series=None, organs=folder / "labels.nii.gz",
-            organ_names=None, json_output=False, overwrite=True, quiet=quiet,
+            organ_names=None, dose_grid="ct", json_output=False, overwrite=True, quiet=quiet,
         )  # fmt: skip
+
+
+def _plan(
+    input_path: Path,
+    settings: "CtSettings",
+    protocol: Path | None,
+    series: str | None,
+    organs: Path | None,
+    out: Path | None,
+    dose_grid: str,
+    json_output: bool,
+) -> None:
+    from milligray.cli.dry_run import print_plan
+    from milligray.exam.plan import plan_ct_exam
+    from milligray.read import find_ct
+
+    found = find_ct(input_path, protocol, series)
+    plan = plan_ct_exam(found, settings, organs=organs, out=out, dose_grid=dose_grid)  # type: ignore[arg-type]
+    print_plan(plan, json_output=json_output)
+    if plan.obstacles:
+        raise typer.Exit(BAD_INPUT)
 
 
 def _check_device(device: str) -> None:
@@ -145,6 +185,7 @@ def _run(
     series: str | None,
     organs: Path | None,
     organ_names: Path | None,
+    dose_grid: str,
     json_output: bool,
     overwrite: bool,
     quiet: bool,
@@ -153,20 +194,25 @@ def _run(
     from milligray.cli.summary import print_summary
     from milligray.errors import StatisticsError
     from milligray.exam.ct_exam import compute_ct_exam
-    from milligray.read import open_ct, read_labels
+    from milligray.exam.plan import check_beforehand
+    from milligray.read import find_ct, read_labels
     from milligray.report import check_output, result_document, write_result
 
     check_output(out, overwrite=overwrite)
     line = ProgressLine(quiet=quiet)
     try:
         line.stage("read")
-        ct, scan = open_ct(input_path, protocol, series)
+        found = find_ct(input_path, protocol, series)
+        check_beforehand(found, settings, organs)
+        ct, scan = found.read()
         labels = read_labels(organs, names=organ_names) if organs is not None else None
+        handed_over = [ct]
+        del ct, found  # the exam lets go of the CT once the couch is off: hold it nowhere else
         result = compute_ct_exam(
-            ct, scan, labels, settings, stage=line.stage, progress=line.transport
+            handed_over.pop(), scan, labels, settings, stage=line.stage, progress=line.transport
         )
         line.stage("report")
-        write_result(result, out, overwrite=overwrite)
+        write_result(result, out, overwrite=overwrite, dose_grid=dose_grid)  # type: ignore[arg-type]
     finally:
         line.close()
     if json_output:

@@ -11,6 +11,7 @@ import numpy as np
 
 from milligray.errors import InputError
 from milligray.exam.manifest import ct_manifest
+from milligray.exam.memory import check_rest_of_exam
 from milligray.exam.settings import CtSettings
 from milligray.materials.hu_calibration import (
     HuCalibration,
@@ -86,6 +87,7 @@ def compute_ct_exam(
         )  # fmt: skip
         removed = removed_mass_fraction(ct, patient)
         inputs, reader_notes = {"ct": ct.input_sha256}, ct.notes
+        check_rest_of_exam(patient, labels, settings)
         del ct  # from here on the patient's own copy, without the couch, is all that is needed
     with clock("organs"):
         organs = _organs(patient, labels, settings)
