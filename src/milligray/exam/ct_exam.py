@@ -34,6 +34,7 @@ from milligray.segment.plausibility import implausible_organs
 from milligray.segment.total_segmentator import is_installed
 from milligray.source.ct_scan import choose_scanner, make_ct_source
 from milligray.source.ct_source import CtSource
+from milligray.transport.monte_carlo.batches import BatchPool
 from milligray.transport.monte_carlo.engine import Progress, transport_photons
 
 SHORT_IMAGE_MM = 150.0
@@ -51,6 +52,7 @@ def compute_ct_exam(
     *,
     stage: Callable[[str], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    pool: BatchPool | None = None,
 ) -> ExamResult:
     """Dose map and organ doses of a CT scan, with all that explains them.
 
@@ -65,6 +67,8 @@ def compute_ct_exam(
         Told the name of each stage as it begins.
     progress : callable, optional
         Told the state of the transport.
+    pool : BatchPool, optional
+        Where the patient's batches are computed; default: threads of this process.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def compute_ct_exam(
         deposit = transport_photons(
             patient, source, histories=settings.histories, precision=settings.precision,
             seed=settings.seed, organs=weights, threads=settings.threads,
-            max_seconds=settings.max_seconds, progress=progress,
+            max_seconds=settings.max_seconds, progress=progress, pool=pool,
         )  # fmt: skip
     with clock("score"):
         dose = score_dose(deposit, patient, photons=photons, unit=unit)

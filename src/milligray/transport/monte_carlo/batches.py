@@ -6,7 +6,8 @@ are flushed in the order of the batches. So the sums are the same bits for any n
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,33 @@ from milligray.transport.monte_carlo.cpu import run_batch
 from milligray.transport.monte_carlo.flight import Matter
 
 Tally = npt.NDArray[np.float64]
+
+
+class Batch(Protocol):
+    """A batch under way."""
+
+    def result(self) -> None:
+        """Wait until its tally is complete."""
+
+    def cancel(self) -> bool:
+        """Do not want it any more."""
+
+
+class BatchPool(Protocol):
+    """Where batches are computed instead of threads of this process; a context manager."""
+
+    @property
+    def slots(self) -> int:
+        """Number of batches under way at once."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(self, *exception: object) -> bool | None:
+        """End; what is still under way is not wanted."""
+
+    def submit(self, function: Callable[..., None], /, *arguments: Any) -> Batch:  # noqa: ANN401
+        """Start a batch; its last argument is the tally."""
 
 
 def available_threads() -> int:
@@ -47,6 +75,7 @@ def run_batches(
     threads: int,
     on_batch: Callable[[int, Tally], bool],
     max_batches: int,
+    pool: BatchPool | None = None,
 ) -> int:
     """Run batches until `on_batch` returns False or `max_batches` are done.
 
@@ -54,21 +83,24 @@ def run_batches(
     ----------
     on_batch : callable (number, tally) -> bool
         Called in the order of the batches; must clear the tally before it returns.
+    pool : BatchPool, optional
+        Computes the batches; default: threads of this process.
 
     Returns
     -------
     int
         Number of batches handed over.
     """
-    buffers = [np.zeros(n_bins) for _ in range(threads)]
+    slots = threads if pool is None else pool.slots
+    buffers = [np.zeros(n_bins) for _ in range(slots)]
     done = 0
     started = 0
-    waiting: list[tuple[Future[None], Tally]] = []
-    with ThreadPoolExecutor(max_workers=threads) as pool:
+    waiting: list[tuple[Batch, Tally]] = []
+    with pool or ThreadPoolExecutor(max_workers=threads) as place:
 
         def start(buffer: Tally) -> None:
             nonlocal started
-            future = pool.submit(
+            future = place.submit(
                 run_batch, estimator, seed, started * batch_histories, batch_histories,
                 emission, matter, tables, buffer,
             )  # fmt: skip

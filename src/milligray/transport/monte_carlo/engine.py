@@ -15,7 +15,13 @@ from milligray.segment.mass_weights import OrganMassWeights, organ_mass_weights
 from milligray.segment.organs import OrganMap
 from milligray.source.emission import EmissionTables
 from milligray.transport.deposit import EnergyDeposit
-from milligray.transport.monte_carlo.batches import Tally, available_threads, flush, run_batches
+from milligray.transport.monte_carlo.batches import (
+    BatchPool,
+    Tally,
+    available_threads,
+    flush,
+    run_batches,
+)
 from milligray.transport.monte_carlo.cpu import ANALOGUE, TRACK_LENGTH
 from milligray.transport.monte_carlo.matter import pack_matter
 from milligray.typing import FloatArray
@@ -87,6 +93,7 @@ def transport_photons(
     max_histories: int = 10**10,
     max_seconds: float | None = None,
     progress: Callable[[Progress], None] | None = None,
+    pool: BatchPool | None = None,
 ) -> EnergyDeposit:
     """Transport photons through a patient and score the energy imparted.
 
@@ -113,6 +120,8 @@ def transport_photons(
         Default: all processors.
     max_histories, max_seconds : limits for `precision`.
     progress : callable, optional
+    pool : BatchPool, optional
+        Computes the batches, elsewhere for example; the result is the same.
 
     Returns
     -------
@@ -187,7 +196,7 @@ def transport_photons(
     n = run_batches(
         emission, matter, tables, estimator=ESTIMATORS[estimator], seed=seed,
         batch_histories=batch_histories, n_bins=n_voxels, threads=threads,
-        on_batch=on_batch, max_batches=max_batches,
+        on_batch=on_batch, max_batches=max_batches, pool=pool,
     )  # fmt: skip
     mean = total / n
     variance = np.maximum(total_squared / n - mean * mean, 0.0) / max(n - 1, 1)
