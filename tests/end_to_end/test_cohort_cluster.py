@@ -11,13 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import distributed
+import numpy as np
 import pytest
 
 from milligray.cohort import CohortOptions, ExamDefaults, read_exam_list, run_cohort
+from milligray.cohort.batch_pool import DaskBatches
 from milligray.cohort.cluster import DaskWorkers, connect
 from milligray.cohort.processes import LocalProcesses
 from milligray.errors import DeviceError
 from milligray.exam import CtSettings
+from milligray.patient.phantoms import water_box
+from milligray.source.beams import FieldBeam
+from milligray.source.spectrum import Spectrum
+from milligray.transport.monte_carlo.engine import transport_photons
 
 SETTINGS = CtSettings(precision=None, histories=20_000, per_100_mas=True, voxel_size_mm=8.0)
 OPTIONS = ("--histories", 20_000, "--per-100-mas", "--voxel-size-mm", 8, "--tables-only")
@@ -100,6 +106,51 @@ def test_a_killed_client_is_continued_by_the_same_command(cluster, listed, refer
     assert json.loads(again.stdout)["done"] == 6
     assert json.loads(again.stdout)["computed"] < 6
     assert tables_of(out) == reference
+
+
+def test_one_exam_over_two_workers_is_bitwise_that_of_one_process(
+    cluster, milligray, case, tmp_path
+):
+    protocol = case.changed_protocol("ctdi_vol_mgy = 10.0\nphantom_diameter_mm = 160", "")
+    arguments = (
+        "ct-dose", case.ct, "--protocol", protocol, "--organs", case.labels, "--precision", 0.02,
+        "--per-100-mas", "--voxel-size-mm", 8,
+    )  # fmt: skip
+    alone = milligray(*arguments, "--out", tmp_path / "alone")
+    shared = milligray(
+        *arguments, "--out", tmp_path / "shared", "--scheduler", cluster.scheduler_address
+    )
+    assert (alone.code, shared.code) == (0, 0), shared.err
+    for name in ("dose.nii.gz", "dose_uncertainty.nii.gz", "organ_doses.csv"):
+        same = (tmp_path / "alone" / name).read_bytes()
+        assert (tmp_path / "shared" / name).read_bytes() == same
+
+
+def test_a_killed_worker_leaves_no_trace_in_a_shared_exam(cluster):
+    box = water_box((200.0, 200.0, 200.0), voxel_size_mm=10.0)
+    beam = FieldBeam(
+        focal_spot_lps_mm=(0.0, -300.0, 0.0),
+        field_center_lps_mm=(0.0, 0.0, 0.0),
+        field_axes=((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
+        field_size_mm=(100.0, 100.0),
+        spectrum=Spectrum.monoenergetic(60.0),
+    )
+    alone = transport_photons(box, beam, histories=400_000, seed=5, threads=1)
+    with connect(cluster.scheduler_address) as client:
+        client.wait_for_workers(2, timeout=20)
+        states: list[int] = []
+
+        def kill_one(_) -> None:
+            if not states:
+                os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+            states.append(1)
+
+        shared = transport_photons(
+            box, beam, histories=400_000, seed=5, pool=DaskBatches(client), progress=kill_one
+        )
+    assert states
+    assert np.array_equal(alone.energy_kev, shared.energy_kev)
+    assert np.array_equal(alone.relative_uncertainty, shared.relative_uncertainty)
 
 
 def test_workers_of_another_version_are_refused(cluster, exams, tmp_path, monkeypatch):

@@ -85,6 +85,10 @@ def ct_dose(
         bool,
         typer.Option("--dry-run", help="Only say what would be done and what memory it needs."),
     ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", help="Batches on a Dask cluster: ADDRESS or its JSON file."),
+    ] = None,
     device: Device = "auto",
     seed: Seed = 1,
     threads: Threads = None,
@@ -120,7 +124,7 @@ def ct_dose(
     _run(
         input_path, out, settings, protocol=protocol, series=series, organs=organs,
         organ_names=organ_names, dose_grid=dose_grid, json_output=json_output,
-        overwrite=overwrite, quiet=quiet,
+        overwrite=overwrite, quiet=quiet, scheduler=scheduler,
     )  # fmt: skip
 
 
@@ -189,7 +193,10 @@ def _run(
     json_output: bool,
     overwrite: bool,
     quiet: bool,
+    scheduler: str | None = None,
 ) -> None:
+    from contextlib import ExitStack
+
     from milligray.cli.progress import ProgressLine
     from milligray.cli.summary import print_summary
     from milligray.errors import StatisticsError
@@ -200,7 +207,14 @@ def _run(
 
     check_output(out, overwrite=overwrite)
     line = ProgressLine(quiet=quiet)
+    cluster = ExitStack()
     try:
+        pool = None
+        if scheduler is not None:
+            from milligray.cohort.batch_pool import DaskBatches
+            from milligray.cohort.cluster import connect
+
+            pool = DaskBatches(cluster.enter_context(connect(scheduler)))
         line.stage("read")
         found = find_ct(input_path, protocol, series)
         check_beforehand(found, settings, organs)
@@ -209,12 +223,14 @@ def _run(
         handed_over = [ct]
         del ct, found  # the exam lets go of the CT once the couch is off: hold it nowhere else
         result = compute_ct_exam(
-            handed_over.pop(), scan, labels, settings, stage=line.stage, progress=line.transport
-        )
+            handed_over.pop(), scan, labels, settings, stage=line.stage, progress=line.transport,
+            pool=pool,
+        )  # fmt: skip
         line.stage("report")
         write_result(result, out, overwrite=overwrite, dose_grid=dose_grid)  # type: ignore[arg-type]
     finally:
         line.close()
+        cluster.close()
     if json_output:
         json.dump(result_document(result), sys.stdout, indent=2)
         sys.stdout.write("\n")

@@ -75,7 +75,7 @@ class DaskWorkers:
 
     def description(self) -> Mapping[str, Any]:
         """Describe it for the manifest."""
-        workers = self._workers()
+        workers = _workers(self.client)
         return {
             "kind": "dask",
             "workers": len(workers),
@@ -89,7 +89,7 @@ class DaskWorkers:
         if not tasks:
             return
         distributed = load_distributed()
-        self._check_workers(tasks[0])
+        check_workers(self.client, seen=tasks[0].work_folder)
         futures = self.client.map(run_exam, tasks, key="milligray-exam", pure=False)
         task_of = {future.key: task for future, task in zip(futures, tasks, strict=True)}
         # only these are kept: a finished exam is forgotten by the cluster at once
@@ -127,36 +127,49 @@ class DaskWorkers:
             return failure(task.exam, "lost", reason, {"deaths": times})
         return _failure(task, cause)
 
-    def _workers(self) -> Mapping[str, Any]:
-        if self.client.status != "running":
-            return {}
-        # n_workers=-1: all of them; the default of newer versions is the first five
-        info = self.client.scheduler_info(n_workers=-1)
-        workers: Mapping[str, Any] = info["workers"]
-        return workers
 
-    def _check_workers(self, task: ExamTask) -> None:
-        """Refuse workers of another version, or that do not see the directory."""
-        if not self._workers():
-            return  # they will come, and are checked exam by exam
-        answers = self.client.run(_identity, str(task.work_folder), on_error="return")
-        for address, answer in answers.items():
-            if isinstance(answer, BaseException):
-                raise DeviceError(
-                    f"the worker {address} cannot compute: {type(answer).__name__}: {answer};"
-                    " milligray must be installed there"
-                )
-            code, is_seen = answer
-            if code != code_identity():
-                raise DeviceError(
-                    f"the worker {address} runs {code}, this client {code_identity()}; results of"
-                    " two versions do not mix: install the same one"
-                )
-            if not is_seen:
-                raise DeviceError(
-                    f"the worker {address} does not see {task.out}; client and workers need a"
-                    " shared file system with the same paths"
-                )
+def check_workers(client: Any, *, seen: Path | None = None) -> None:  # noqa: ANN401 - untyped
+    """Refuse workers of another version, or that do not see a folder of the client's.
+
+    Those that join later are not seen here: an exam checks its worker again.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    seen : Path, optional
+
+    Raises
+    ------
+    DeviceError
+    """
+    if not _workers(client):
+        return
+    answers = client.run(_identity, str(seen or ""), on_error="return")
+    for address, answer in answers.items():
+        if isinstance(answer, BaseException):
+            raise DeviceError(
+                f"the worker {address} cannot compute: {type(answer).__name__}: {answer};"
+                " milligray must be installed there"
+            )
+        code, is_seen = answer
+        if code != code_identity():
+            raise DeviceError(
+                f"the worker {address} runs {code}, this client {code_identity()}; results of two"
+                " versions do not mix: install the same one"
+            )
+        if seen is not None and not is_seen:
+            raise DeviceError(
+                f"the worker {address} does not see {seen}; client and workers need a shared file"
+                " system with the same paths"
+            )
+
+
+def _workers(client: Any) -> Mapping[str, Any]:  # noqa: ANN401 - untyped package
+    if client.status != "running":
+        return {}
+    # n_workers=-1: all of them; the default of newer versions is the first five
+    workers: Mapping[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
+    return workers
 
 
 def _failure(task: ExamTask, error: BaseException) -> ExamRecord:

@@ -120,11 +120,13 @@ def _compute(task: ExamTask, place: Path, stage: Callable[[str], None] | None) -
 
     exam = task.exam
     ct, protocol = open_ct(exam.input, exam.protocol, exam.series)
+    handed_over = [ct]
+    del ct  # the exam lets go of the CT once the couch is off: hold it nowhere else
     labels = None
     if exam.organs is not None:
         labels = read_labels(exam.organs, names=exam.organ_names)
     settings = replace(exam.settings, threads=task.threads)
-    result = compute_ct_exam(ct, protocol, labels, settings, stage=stage)
+    result = compute_ct_exam(handed_over.pop(), protocol, labels, settings, stage=stage)
     if task.tables_only:
         write_organ_csv(result.organ_doses, place / "organ_doses.csv")
         write_json(result_document(result), place / "result.json")
