@@ -1,6 +1,7 @@
 """`milligray cohort`: many exams, on one machine or a cluster."""
 
 import json
+import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -94,9 +95,9 @@ def cohort(
     tables_only: Annotated[
         bool, typer.Option("--tables-only", help="No dose maps and no report of each exam.")
     ] = False,
-    transport_grid: Annotated[
-        bool, typer.Option("--transport-grid", help="Dose maps on the transport grid: smaller.")
-    ] = False,
+    dose_grid: Annotated[
+        str, typer.Option("--dose-grid", help="Grid of the dose maps: ct, or transport (smaller).")
+    ] = "ct",
     parquet: Annotated[
         bool, typer.Option("--parquet/--no-parquet", help="Write cohort.parquet too.")
     ] = True,
@@ -136,6 +137,7 @@ def cohort(
         raise InputError("give either --precision or --histories")
     for name, value, allowed in (
         ("--couch", couch, ("remove", "keep")),
+        ("--dose-grid", dose_grid, ("ct", "transport")),
         ("--segmenter", segmenter, (None, "threshold", "totalsegmentator")),
     ):
         if value not in allowed:
@@ -153,7 +155,7 @@ def cohort(
         organ_names=organ_names.absolute() if organ_names else None,
     )
     options = CohortOptions(
-        tables_only=tables_only, dose_grid="transport" if transport_grid else "ct",
+        tables_only=tables_only, dose_grid=dose_grid,  # type: ignore[arg-type]
         parquet=parquet, overwrite=overwrite, update=update, keep_failed=keep_failed,
     )  # fmt: skip
     exams = read_exam_list(exam_list, defaults, check_files=not skip_absent)
@@ -223,6 +225,8 @@ def _executor(
             )
         from milligray.cohort.cluster import DaskWorkers, connect
 
+        # a scheduler that goes away is told in one line, below
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
         with connect(scheduler) as client:
             yield DaskWorkers(client, threads=threads or 1)
         return

@@ -20,6 +20,7 @@ from milligray.typing import FloatArray
 BATCHES_PER_SLOT = 2
 """Batches under way for every Dask thread, so that none waits for the network."""
 MIN_SLOTS = 4
+WAIT_S = 120.0
 
 
 class DaskBatches:
@@ -40,6 +41,7 @@ class DaskBatches:
     """
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - untyped package
+        _wait_for_a_worker(client)
         check_workers(client)
         self.client = client
         threads = sum(client.nthreads().values())
@@ -74,6 +76,16 @@ class DaskBatches:
             future = self.client.scatter(record, broadcast=True, hash=False)
             self._shared[key] = (arrays, future)  # holding it keeps its id its own
         return self._shared[key][1]
+
+
+def _wait_for_a_worker(client: Any) -> None:  # noqa: ANN401 - untyped package
+    try:
+        client.wait_for_workers(1, timeout=WAIT_S)
+    except TimeoutError as error:
+        raise DeviceError(
+            f"the scheduler {client.scheduler.address} had no worker for {WAIT_S:g} s; start one"
+            " with `dask worker`"
+        ) from error
 
 
 class _Batch:

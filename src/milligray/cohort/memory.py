@@ -5,29 +5,17 @@ import resource
 import sys
 from pathlib import Path
 
+from milligray.exam.memory import GB, available_memory_bytes
+
 MEMORY_PER_EXAM_GB = 2.0
 """Peak of a 512 x 512 x 300 CT at 3 mm is 1.0 GB (benchmarks), of 512 x 512 x 600 below 2 GB."""
 _KEPT_FREE = 0.1
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_CGROUP_USED = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
-
-
-def available_memory_gb() -> float:
-    """Memory that can still be taken: the system's, or what a container's limit leaves."""
-    found = []
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        found += [int(v.split()[1]) / 2**20 for v in lines if v.startswith("MemAvailable:")]
-    for limit, used in zip(_CGROUP_LIMITS, _CGROUP_USED, strict=True):
-        with contextlib.suppress(OSError, ValueError):  # "max": no limit
-            free = int(Path(limit).read_text()) - int(Path(used).read_text())
-            found.append(free / 2**30)
-    return min(found, default=float("inf"))
 
 
 def default_workers(processors: int, per_exam_gb: float = MEMORY_PER_EXAM_GB) -> int:
     """Processes that fit: one a processor, as far as the memory goes, at least one."""
-    by_memory = (1.0 - _KEPT_FREE) * available_memory_gb() / per_exam_gb
+    free = available_memory_bytes()
+    by_memory = (1.0 - _KEPT_FREE) * free / (per_exam_gb * GB) if free is not None else processors
     return max(1, int(min(float(processors), by_memory)))
 
 

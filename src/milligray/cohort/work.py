@@ -15,7 +15,7 @@ from milligray.cohort.fingerprint import code_identity
 from milligray.cohort.folder import CohortFolder
 from milligray.cohort.memory import peak_memory_mb, reset_peak_memory
 from milligray.cohort.record import ExamRecord, Kind, one_line, record_of
-from milligray.errors import DeviceError, MilligrayError, StatisticsError
+from milligray.errors import DeviceError, InputError, MilligrayError, StatisticsError
 from milligray.report.nifti import DoseGrid
 from milligray.report.result import ExamResult
 
@@ -110,7 +110,8 @@ def _check_place(task: ExamTask) -> None:
 def _compute(task: ExamTask, place: Path, stage: Callable[[str], None] | None) -> ExamResult:
     # here, so that a client can be light
     from milligray.exam.ct_exam import compute_ct_exam  # noqa: PLC0415
-    from milligray.read import open_ct, read_labels  # noqa: PLC0415
+    from milligray.exam.plan import check_beforehand  # noqa: PLC0415
+    from milligray.read import find_ct, read_labels  # noqa: PLC0415
     from milligray.report import (  # noqa: PLC0415
         result_document,
         write_json,
@@ -119,13 +120,18 @@ def _compute(task: ExamTask, place: Path, stage: Callable[[str], None] | None) -
     )
 
     exam = task.exam
-    ct, protocol = open_ct(exam.input, exam.protocol, exam.series)
+    settings = replace(exam.settings, threads=task.threads)
+    found = find_ct(exam.input, exam.protocol, exam.series)
+    try:
+        check_beforehand(found, settings, exam.organs)
+    except InputError as error:  # too large for what is free now: no fault of the exam
+        raise MemoryError(str(error)) from error
+    ct, protocol = found.read()
     handed_over = [ct]
-    del ct  # the exam lets go of the CT once the couch is off: hold it nowhere else
+    del ct, found  # the exam lets go of the CT once the couch is off: hold it nowhere else
     labels = None
     if exam.organs is not None:
         labels = read_labels(exam.organs, names=exam.organ_names)
-    settings = replace(exam.settings, threads=task.threads)
     result = compute_ct_exam(handed_over.pop(), protocol, labels, settings, stage=stage)
     if task.tables_only:
         write_organ_csv(result.organ_doses, place / "organ_doses.csv")

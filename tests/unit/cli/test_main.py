@@ -37,7 +37,14 @@ def test_import_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["ct-dose", "--help"], ["demo", "--help"], ["validate", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["ct-dose", "--help"],
+        ["cohort", "--help"],
+        ["demo", "--help"],
+        ["validate", "--help"],
+    ],
 )
 def test_help_loads_nothing_heavy(arguments):
     done = run_python(

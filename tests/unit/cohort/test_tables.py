@@ -1,6 +1,7 @@
 """The tables of a cohort: sorted, complete, the same bytes for the same records."""
 
 import csv
+import sys
 from dataclasses import replace
 
 import pyarrow.parquet
@@ -8,7 +9,9 @@ import pytest
 
 from milligray.cohort import read_exam_list
 from milligray.cohort import tables as tables_module
+from milligray.cohort.extras import require_parquet
 from milligray.cohort.tables import EXAM_COLUMNS, ORGAN_COLUMNS, write_tables
+from milligray.errors import MissingExtraError
 
 
 @pytest.fixture
@@ -75,3 +78,9 @@ def test_an_error_while_writing_leaves_the_old_tables(records, tmp_path):
     with pytest.raises(OSError, match="disk full"):
         write_tables(broken(), tmp_path, parquet=True)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.*")} == before
+
+
+def test_an_absent_pyarrow_is_told_before_the_start(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingExtraError, match=r"milligray\[cohort\].*--no-parquet"):
+        require_parquet()
