@@ -58,14 +58,29 @@ def find_body(ct: Volume) -> BoolArray:
         return body
     near = ndimage.binary_dilation(body, np.ones((1, 3, 3), dtype=np.bool_))
     core = ndimage.binary_erosion(body, np.ones((1, 3, 3), dtype=np.bool_), border_value=1)
-    out = np.empty(ct.grid.shape, dtype=np.bool_)
+    out = np.zeros(ct.grid.shape, dtype=np.bool_)
     for k in range(out.shape[0]):
         z = k // factor[0]
-        outer = _enlarge(near[z], factor[1:], out.shape[1:])
-        outer &= ct.values[k] > BODY_THRESHOLD_HU
-        inner = _enlarge(core[z], factor[1:], out.shape[1:])
-        out[k] = fill_slice(_touching(outer | inner, inner))
+        seen, window = _windows(near[z], factor[1:], out.shape[1:])
+        plane = out[k][window]
+        outer = _enlarge(near[z][seen], factor[1:], plane.shape)
+        outer &= ct.values[k][window] > BODY_THRESHOLD_HU
+        inner = _enlarge(core[z][seen], factor[1:], plane.shape)
+        plane[:] = fill_slice(_touching(outer | inner, inner))
     return out
+
+
+def _windows(
+    mask: BoolArray, factor: tuple[int, ...], shape: tuple[int, ...]
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Smallest rectangle with all of a coarse mask, coarse and fine; most of a slice is air."""
+    coarse, fine = [], []
+    for axis, (f, n) in enumerate(zip(factor, shape, strict=True)):
+        hit = np.flatnonzero(mask.any(axis=1 - axis))
+        first, last = (int(hit[0]), int(hit[-1]) + 1) if hit.size else (0, 0)
+        coarse.append(slice(first, last))
+        fine.append(slice(first * f, min(last * f, n)))
+    return tuple(coarse), tuple(fine)
 
 
 def block_mean(values: npt.NDArray[Any], factor: tuple[int, int, int]) -> FloatArray:
