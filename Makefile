@@ -5,14 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format validate bench docs clean help
+.PHONY: demo test check format validate bench bench-quick docs clean help
 
 help:
 	@echo "make demo      organ doses of the shipped CT series, with a report in demo_out/"
 	@echo "make test      all tests"
 	@echo "make check     format, lint, types, layers, tests"
 	@echo "make validate  published cases beside ours, all of them (about an hour)"
-	@echo "make bench     speed and efficiency, as ratios (about 15 minutes)"
+	@echo "make bench     speed, efficiency, memory, a peer code: docs/benchmarks.md (below 20 minutes)"
+	@echo "make bench-quick  the same with less of everything, results in bench_quick/"
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'milligray needs Python 3.11 or newer'"
@@ -44,5 +45,8 @@ validate: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks --write benchmarks/results
 
+bench-quick: $(STAMP)
+	$(BIN)/python -m benchmarks --quick --write bench_quick
+
 clean:
-	rm -rf $(VENV) demo_out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo_out bench_quick .pytest_cache .mypy_cache .ruff_cache

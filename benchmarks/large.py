@@ -1,86 +1,109 @@
-"""A 512 x 512 x 300 DICOM series from files to report: seconds and peak memory."""
+"""Large DICOM series from files to report: seconds and peak memory by stage, beside the estimate.
+
+``python -m benchmarks.large REPORT.json ct-dose ...`` runs one command of milligray and writes the
+peak memory and the seconds of its stages.
+"""
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from benchmarks.series import write_labels, write_series
+from benchmarks.stage_memory import StageMemory
 
-SHAPE = (300, 512, 512)
-SPACING_MM = (2.0, 0.78125, 0.78125)
-
-
-def write_series(folder: Path, shape: tuple[int, int, int] = SHAPE) -> None:
-    """An elliptical trunk with lungs, spine and noise as uncompressed CT images."""
-    import pydicom
-    from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
-
-    rng = np.random.default_rng(1)
-    nz, ny, nx = shape
-    y = (np.arange(ny) - ny / 2)[:, None] * SPACING_MM[1]
-    x = (np.arange(nx) - nx / 2)[None, :] * SPACING_MM[2]
-    series, study, frame = generate_uid(), generate_uid(), generate_uid()
-    for k in range(nz):
-        image = np.full((ny, nx), -1000.0)
-        image[(x / 170) ** 2 + (y / 115) ** 2 < 1] = 40
-        if k > nz // 2:
-            for side in (-1, 1):
-                image[((x - side * 80) / 60) ** 2 + (y / 80) ** 2 < 1] = -820
-        image[(x / 22) ** 2 + ((y - 75) / 20) ** 2 < 1] = 450
-        image += rng.normal(0, 12, image.shape)
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = CTImageStorage
-        meta.MediaStorageSOPInstanceUID = generate_uid()
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        d = pydicom.Dataset()
-        d.file_meta = meta
-        d.SOPClassUID, d.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
-        d.SeriesInstanceUID, d.StudyInstanceUID, d.FrameOfReferenceUID = series, study, frame
-        d.Modality, d.PatientPosition, d.ImageType = "CT", "HFS", ["ORIGINAL", "PRIMARY", "AXIAL"]
-        d.PatientID, d.PatientName, d.InstanceNumber = "bench", "", k + 1
-        d.Manufacturer, d.ManufacturerModelName = "SIEMENS", "SOMATOM Definition AS"
-        d.KVP, d.XRayTubeCurrent, d.ExposureTime = 120, 200, 500
-        d.SpiralPitchFactor, d.TotalCollimationWidth, d.SingleCollimationWidth = 1.0, 38.4, 0.6
-        d.RevolutionTime, d.CTDIvol, d.SliceThickness = 0.5, 7.0, SPACING_MM[0]
-        code = pydicom.Dataset()
-        code.CodeValue, code.CodingSchemeDesignator = "113691", "DCM"
-        code.CodeMeaning = "IEC Body Dosimetry Phantom"
-        d.CTDIPhantomTypeCodeSequence = [code]
-        d.ImagePositionPatient = [float(x[0, 0]), float(y[0, 0]), k * SPACING_MM[0]]
-        d.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        d.PixelSpacing = [SPACING_MM[1], SPACING_MM[2]]
-        d.Rows, d.Columns, d.SamplesPerPixel = ny, nx, 1
-        d.PhotometricInterpretation, d.PixelRepresentation = "MONOCHROME2", 0
-        d.BitsAllocated, d.BitsStored, d.HighBit = 16, 12, 11
-        d.RescaleSlope, d.RescaleIntercept = 1, -1024
-        d.PixelData = np.clip(image + 1024, 0, 4095).astype(np.uint16).tobytes()
-        d.save_as(folder / f"{k:04d}.dcm", enforce_file_format=True)
+SLICES = (100, 200, 400, 600, 800)
+QUICK_SLICES = (50, 100)
+VOXELS_MM = (4.0, 2.0)
+"""Besides 3 mm, for one of the sizes."""
+HISTORIES = 1_000_000
+"""Few, so that what grows with the image is seen; the transport of a real goal takes longer."""
 
 
-def run(shape: tuple[int, int, int] = SHAPE) -> dict[str, object]:
-    """Write the series, run `milligray ct-dose` on it, report wall seconds and peak memory."""
+def run(*, quick: bool) -> dict[str, Any]:
+    """Series of growing length; for one of them other voxels, given labels, and the real goal."""
+    sizes = QUICK_SLICES if quick else SLICES
+    other = sizes[-1] if quick else 600
+    rows = []
+    few = ("--histories", str(HISTORIES))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "ct").mkdir()
-        write_series(folder / "ct", shape)
-        command = [
-            sys.executable, "-m", "milligray.cli.main", "ct-dose", str(folder / "ct"),
-            "--segmenter", "threshold", "--out", str(folder / "out"), "--json", "--quiet",
-        ]  # fmt: skip
-        started = time.perf_counter()
-        done = subprocess.run(  # noqa: S603 - our own command
-            command, check=True, capture_output=True, env=os.environ.copy()
-        )
-        seconds = time.perf_counter() - started
-        result = json.loads(done.stdout)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+        for n in sizes:
+            folder = Path(name) / "ct"
+            folder.mkdir()
+            write_series(folder, n)
+            rows.append(_case(folder, n, "tissues", 3.0, few))
+            if n == other:
+                rows += [_case(folder, n, "tissues", mm, few) for mm in VOXELS_MM]
+                write_labels(Path(name) / "labels.nii.gz", n)
+                rows.append(_case(folder, n, "labels", 3.0, few))
+                if not quick:
+                    rows.append(_case(folder, n, "tissues, 1 %", 3.0, ("--precision", "0.01")))
+            for path in folder.iterdir():
+                path.unlink()
+            folder.rmdir()
+    return {"rows": rows, "histories": HISTORIES}
+
+
+def _case(
+    folder: Path, n_slices: int, organs: str, voxel_mm: float, goal: tuple[str, ...]
+) -> dict[str, Any]:
+    sys.stderr.write(f"  {n_slices} slices, {voxel_mm:g} mm, {organs}\n")
+    beside = folder.parent
+    given = ("--organs", str(beside / "labels.nii.gz"))
+    command = [
+        "ct-dose", str(folder), "--voxel-size-mm", f"{voxel_mm:g}", *goal,
+        *(given if organs == "labels" else ("--segmenter", "threshold")),
+    ]  # fmt: skip
+    planned = json.loads(_run([*command, "--dry-run", "--json"], beside / "plan.json"))
+    report = beside / "report.json"
+    out = beside / "out"
+    result = json.loads(_run([*command, "--out", str(out), "--overwrite", "--json"], report))
+    measured = json.loads(report.read_text("utf-8"))
     return {
-        "shape": shape, "seconds": seconds, "peak_gb": peak, "stages": result["stage_seconds"],
+        "slices": n_slices, "voxel_mm": voxel_mm, "organs": organs,
+        "transport_shape": planned["transport"]["shape"],
+        "transport_voxels": planned["transport"]["voxels"],
+        "estimated_mb": {k: v / 1e6 for k, v in planned["memory"]["stage_bytes"].items()},
+        "measured_mb": measured["peak_mb"], "seconds": measured["seconds"],
+        "estimated_peak_mb": planned["memory"]["peak_bytes"] / 1e6,
+        "measured_peak_mb": max(measured["peak_mb"].values()),
+        "total_seconds": sum(measured["seconds"].values()),
         "histories": result["histories"],
+        "estimated_disk_mb": planned["disk_bytes"] / 1e6,
+        "measured_disk_mb": sum(path.stat().st_size for path in out.iterdir()) / 1e6,
     }  # fmt: skip
+
+
+def _run(command: list[str], report: Path) -> str:
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "benchmarks.large", str(report), *command], check=True,
+        capture_output=True, text=True, env=os.environ.copy(),
+    )  # fmt: skip
+    return done.stdout
+
+
+def _child() -> None:
+    """Run one command of milligray with its stages watched."""
+    memory = StageMemory()
+    memory.stage("start")
+    from milligray.cli import main, progress
+
+    class Watched(progress.ProgressLine):
+        def stage(self, name: str) -> None:
+            memory.stage(name)
+
+    progress.ProgressLine = Watched  # type: ignore[misc]
+    report, *command = sys.argv[1:]
+    sys.argv = ["milligray", *command, *([] if "--dry-run" in command else ["--quiet"])]
+    main.run()
+    memory.finish()
+    Path(report).write_text(
+        json.dumps({"peak_mb": memory.peak_mb, "seconds": memory.seconds}), "utf-8"
+    )
+
+
+if __name__ == "__main__":
+    _child()

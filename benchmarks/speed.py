@@ -1,21 +1,35 @@
-"""Histories per second of both estimators, and their efficiency, in one interleaved run.
+"""Histories per second and figure of merit, the estimators in turn in one run.
 
-Time is the processor time of one thread, so other work on the machine disturbs little; the
-estimators take turns batch by batch, so what disturbs hits both.
+Time is the processor time of a run on one thread between two progress reports (so without tables
+and grids), so other work on the machine disturbs little; what disturbs, hits all in turn.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
+from benchmarks import problems
 from benchmarks.problems import Problem
-from milligray.transport.monte_carlo.cpu import run_batch
-from milligray.transport.monte_carlo.engine import ESTIMATORS
-from milligray.transport.monte_carlo.matter import pack_matter
+from milligray.transport.deposit import EnergyDeposit
+from milligray.transport.monte_carlo.engine import ESTIMATORS, MIN_BATCHES, transport_photons
+from milligray.typing import FloatArray
 
 HIGH_DOSE = 0.2
 """Voxels above this share of the largest dose are judged."""
+DENSE_G_CM3 = 0.2
+"""Voxels of air hold no dose worth judging."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimatorSpeed:
+    """Outcome of one estimator; figures of merit are 1 / (sigma^2 T), T in core-seconds."""
+
+    mh_s: float
+    kev_per_history: float
+    voxel_merit: float
+    organ_merit: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,71 +37,93 @@ class Speed:
     """Outcome for one problem."""
 
     problem: str
-    analogue_mh_s: float
-    track_length_mh_s: float
-    voxel_efficiency_ratio: float
-    organ_efficiency_ratio: float
+    voxels: int
+    histories: int
+    estimators: dict[str, EstimatorSpeed]
 
 
-def measure(problem: Problem, *, batches: int = 24, histories: int = 100_000) -> Speed:
-    """Best histories/s/core (10th percentile of batch times) and efficiency ratios.
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One timed run."""
 
-    Efficiency is ``1 / (sigma^2 T)``: mean squared relative deviation over voxels above 20 % of
-    the largest dose (organs: the median of their ratios), T at the best speed.
-    """
-    matter, tables = pack_matter(problem.patient, max_energy_kev=problem.source.max_energy_kev)
-    emission = problem.source.emission_tables(problem.patient.grid.corner_lps_mm)
-    mass = problem.patient.mass_g.ravel().astype(np.float64)
-    n = matter.voxels.size
-    sums = {e: np.zeros(n) for e in ESTIMATORS}
-    squares = {e: np.zeros(n) for e in ESTIMATORS}
-    seconds: dict[str, list[float]] = {e: [] for e in ESTIMATORS}
-    organ_sums: dict[str, list[np.ndarray]] = {e: [] for e in ESTIMATORS}
-    for number in range(-1, batches):
-        for name, estimator in ESTIMATORS.items():
-            tally = np.zeros(n)
-            started = time.thread_time()
-            run_batch(
-                estimator, 7, max(number, 0) * histories, histories, emission, matter, tables, tally
-            )
-            if number < 0:  # compiled and warm
-                continue
-            seconds[name].append(time.thread_time() - started)
-            sums[name] += tally
-            squares[name] += tally**2
-            if problem.organs is not None:
-                inverse = np.divide(1.0, mass, out=np.zeros(n), where=mass > 0)
-                organ_sums[name].append(problem.organs.weights_g @ (tally * inverse))
-    best = {name: float(np.percentile(values, 10)) for name, values in seconds.items()}
-    dose = np.divide(
-        sums["track-length"], mass, out=np.zeros(n), where=problem.patient.body.ravel() & (mass > 0)
-    )
-    # air voxels of the box hold no dose worth judging
-    dense = problem.patient.density_g_cm3.ravel() > 0.2
-    judged = dense & (dose > HIGH_DOSE * np.percentile(dose[dense], 99.9))
-    variance = {
-        name: float(np.mean(_relative_variance(sums[name], squares[name], batches)[judged]))
-        for name in ESTIMATORS
-    }
-    ratio = best["analogue"] / best["track-length"]
-    organ_ratio = float("nan")
-    if problem.organs is not None:
-        spread = {
-            name: np.var(np.array(v), axis=0, ddof=1) / np.mean(np.array(v), axis=0) ** 2
-            for name, v in organ_sums.items()
-        }
-        organ_ratio = float(np.median(spread["analogue"] / spread["track-length"]) * ratio)
+    seconds: float
+    histories: int
+    deposit: EnergyDeposit
+
+
+def measure(problem: Problem, *, rounds: int = 6, histories: int = 640_000) -> Speed:
+    """Rate (10th percentile of the times) and figures of merit of every estimator."""
+    for name in ESTIMATORS:  # compiled and tables made before
+        timed(problem, name, MIN_BATCHES, 1)
+    turns: dict[str, list[Turn]] = {name: [] for name in ESTIMATORS}
+    for number in range(rounds):
+        for name in ESTIMATORS:
+            turns[name].append(timed(problem, name, histories, 100 + number))
+    judged = judged_voxels(problem, turns["track-length"])
     return Speed(
-        problem=problem.name,
-        analogue_mh_s=histories / best["analogue"] / 1e6,
-        track_length_mh_s=histories / best["track-length"] / 1e6,
-        voxel_efficiency_ratio=variance["analogue"] / variance["track-length"] * ratio,
-        organ_efficiency_ratio=organ_ratio,
-    )
+        problem=problem.name, voxels=int(problem.patient.density_g_cm3.size),
+        histories=rounds * histories,
+        estimators={name: _summary(problem, found, judged) for name, found in turns.items()},
+    )  # fmt: skip
 
 
-def _relative_variance(total: np.ndarray, squared: np.ndarray, n: int) -> np.ndarray:
-    """Relative variance of one batch, per voxel."""
-    mean = total / n
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(mean > 0, (squared / n - mean**2) * n / (n - 1) / mean**2, 0.0)
+def timed(problem: Problem, estimator: str, histories: int, seed: int) -> Turn:
+    """One run on one thread."""
+    stamps: list[tuple[int, float]] = []
+    deposit = transport_photons(
+        problem.patient, problem.source, histories=histories, seed=seed, organs=problem.organs,
+        estimator=estimator, threads=1,  # type: ignore[arg-type]
+        progress=lambda state: stamps.append((state.histories, time.process_time())),
+    )  # fmt: skip
+    (first, started), (last, ended) = stamps[0], stamps[-1]
+    seconds = (ended - started) * deposit.histories / (last - first)
+    return Turn(seconds=seconds, histories=deposit.histories, deposit=deposit)
+
+
+def rate(turns: list[Turn]) -> float:
+    """Histories per core-second at the best tenth."""
+    return float(np.percentile([turn.histories / turn.seconds for turn in turns], 90))
+
+
+def judged_voxels(problem: Problem, turns: list[Turn]) -> FloatArray:
+    """Voxels with matter and more than 20 % of the largest dose."""
+    mass = problem.patient.mass_g
+    energy = sum(turn.deposit.energy_kev for turn in turns)
+    dense = problem.patient.body & (problem.patient.density_g_cm3 > DENSE_G_CM3)
+    dose = np.divide(energy, mass, out=np.zeros(mass.shape), where=dense)
+    return dense & (dose > HIGH_DOSE * np.percentile(dose[dense], 99.9))
+
+
+def voxel_variance(turns: list[Turn], judged: FloatArray) -> float:
+    """Mean squared relative deviation of the judged voxels, of one history."""
+    parts = [
+        turn.histories * np.mean(turn.deposit.relative_uncertainty[judged].astype(float) ** 2)
+        for turn in turns
+    ]
+    return float(np.mean(parts))
+
+
+def _summary(problem: Problem, turns: list[Turn], judged: FloatArray) -> EstimatorSpeed:
+    speed = rate(turns)
+    energy = [float(turn.deposit.energy_kev.sum()) for turn in turns]
+    merit: dict[str, float] = {}
+    if problem.organs is not None:
+        batches = np.concatenate([turn.deposit.organ_batches_kev_g for turn in turns])
+        per_batch = turns[0].histories / turns[0].deposit.batches
+        variance = per_batch * batches.var(axis=0, ddof=1) / batches.mean(axis=0) ** 2
+        merit = {n: float(speed / v) for n, v in zip(problem.organs.names, variance, strict=True)}
+    return EstimatorSpeed(
+        mh_s=speed / 1e6, kev_per_history=float(np.mean(energy)),
+        voxel_merit=speed / voxel_variance(turns, judged), organ_merit=merit,
+    )  # fmt: skip
+
+
+def run(*, quick: bool) -> dict[str, Any]:
+    """All problems."""
+    chosen = [problems.water(), *problems.exams(quick=quick)]
+    nuclide = problems.distributed()
+    if nuclide is not None:
+        chosen.append(nuclide)
+    rounds, histories = (3, 320_000) if quick else (6, 640_000)
+    found = [asdict(measure(p, rounds=rounds, histories=histories)) for p in chosen]
+    return {"problems": found, "has_distributed_source": nuclide is not None}

@@ -21,11 +21,11 @@ SHARE_TO_USE = 0.95
 LARGEST_VOXEL_MM = 10.0
 
 _PROGRAM_BYTES = {
-    "read": 155e6, "patient": 205e6, "organs": 205e6, "calibration": 475e6, "transport": 265e6,
-    "score": 265e6, "report": 380e6,
+    "read": 215e6, "patient": 225e6, "organs": 240e6, "calibration": 475e6, "transport": 270e6,
+    "score": 270e6, "report": 410e6,
 }  # fmt: skip
 """Program, libraries and what does not grow with the exam (report: its pictures; calibration: the
-CTDI phantom)."""
+CTDI phantom, if this beam has not been simulated before)."""
 _BODY_SHARE = 0.7
 """Of a transport grid that was cropped to the body; organs fill the body."""
 _PATIENT = 6  # density float32, material uint8, body bool
