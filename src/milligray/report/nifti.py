@@ -2,10 +2,11 @@
 
 # ruff: noqa: PLC0415 - nibabel is loaded only when a file is written
 
-import gzip
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from milligray.volume import Grid
 DoseGrid = Literal["ct", "transport"]
 
 _RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\x04\xff"  # deflate, no name, no time, fastest
 _COMPRESSION = 1  # 512 x 512 x 600 in 2.7 s; the default takes 1.5 times as long for half the size
 
 
@@ -81,14 +83,29 @@ def write_nifti(
     header["descrip"] = description.encode("ascii", "replace")[:79]
     header["vox_offset"] = 352
     slices = _ct_slices(values, patient, grid) if on_ct else _own_slices(values, patient)
-    with (
-        path.open("wb") as raw,
-        gzip.GzipFile("", "wb", compresslevel=_COMPRESSION, fileobj=raw, mtime=0) as file,
-    ):
-        file.write(header.binaryblock)
-        file.write(b"\0\0\0\0")
-        for plane in slices:
-            file.write(plane.astype("<f4", copy=False).tobytes())
+    with path.open("wb") as file:
+        _write_gzip(file, header.binaryblock + b"\0\0\0\0", slices)
+
+
+def _write_gzip(file: BinaryIO, start: bytes, planes: Iterator[FloatArray]) -> None:
+    """Write one gzip stream (RFC 1952) in which a plane that comes again is not compressed again.
+
+    A full flush makes what follows independent of what came before, so the packed bytes of a plane
+    may stand there as often as wanted: on the CT's grid every slice of a block is the same.
+    """
+    deflate = zlib.compressobj(_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
+    file.write(_GZIP_HEADER)
+    file.write(deflate.compress(start) + deflate.flush(zlib.Z_FULL_FLUSH))
+    checksum, size = zlib.crc32(start), len(start)
+    last, data, packed = None, b"", b""
+    for plane in planes:
+        if plane is not last:
+            last, data = plane, plane.astype("<f4", copy=False).tobytes()
+            packed = deflate.compress(data) + deflate.flush(zlib.Z_FULL_FLUSH)
+        file.write(packed)
+        checksum, size = zlib.crc32(data, checksum), size + len(data)
+    file.write(deflate.flush(zlib.Z_FINISH))
+    file.write(struct.pack("<LL", checksum, size % 2**32))
 
 
 def _own_slices(values: FloatArray, patient: Patient) -> Iterator[FloatArray]:

@@ -1,3 +1,5 @@
+import gzip
+import zlib
 from dataclasses import replace
 
 import nibabel as nib
@@ -44,6 +46,23 @@ def test_every_ct_voxel_has_the_value_of_the_transport_voxel_that_holds_it(resul
         inside = all(0 <= n < m for n, m in zip(index, values.shape, strict=True))
         expected = values[index] if inside and patient.body[index] else 0.0
         assert data[i, j, k] == expected
+
+
+@pytest.mark.parametrize("dose_grid", ["ct", "transport"])
+def test_file_is_one_plain_gzip_stream_for_any_reader(result, tmp_path, dose_grid):
+    values = np.random.default_rng(3).random(result.patient.grid.shape, dtype=np.float32)
+    path = tmp_path / "a.nii.gz"
+    write_nifti(values, result.patient, path, dose_grid=dose_grid)
+    packed = path.read_bytes()
+    stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    plain = stream.decompress(packed)
+    assert stream.eof
+    assert stream.unused_data == b""
+    assert plain == gzip.decompress(packed)  # which checks checksum and size
+    data = np.frombuffer(plain[352:], dtype="<f4")
+    np.testing.assert_array_equal(data, np.asarray(nib.load(path).dataobj).ravel(order="F"))
+    write_nifti(values, result.patient, tmp_path / "b.nii.gz", dose_grid=dose_grid)
+    assert (tmp_path / "b.nii.gz").read_bytes() == packed
 
 
 def test_block_and_offset_agree_with_the_affines(result):
