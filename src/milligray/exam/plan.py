@@ -175,8 +175,11 @@ def plan_ct_exam(
         lambda: _check_disk(disk, free),
     ):
         _collect(check, obstacles)
-    if organs is None and settings.segmenter is None:
-        notes.append("no organ labels were given: TotalSegmentator if installed, else tissues")
+    if organs is None:
+        notes.append(
+            "no organ labels were given: TotalSegmentator if installed (a program of its own, whose"
+            " memory is not counted here), else tissues by CT number"
+        )
     return CtPlan(
         image={
             "found": found.label, "files": found.n_files, "shape": found.grid.shape,
