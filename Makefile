@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format validate bench bench-quick docs clean help
+.PHONY: demo test check format validate bench bench-quick bench-gpu docs clean help
 
 help:
 	@echo "make demo      organ doses of the shipped CT series, with a report in demo_out/"
@@ -14,6 +14,7 @@ help:
 	@echo "make validate  published cases beside ours, all of them (about an hour)"
 	@echo "make bench     speed, efficiency, memory, a peer code: docs/benchmarks.md (below 20 minutes)"
 	@echo "make bench-quick  the same with less of everything, results in bench_quick/"
+	@echo "make bench-gpu the same for a GPU beside two CPU cores; needs one"
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'milligray needs Python 3.11 or newer'"
@@ -47,6 +48,10 @@ bench: $(STAMP)
 
 bench-quick: $(STAMP)
 	$(BIN)/python -m benchmarks --quick --write bench_quick
+
+bench-gpu: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,cuda]'
+	$(BIN)/python -m benchmarks.gpu --write benchmarks/results
 
 clean:
 	rm -rf $(VENV) demo_out bench_quick .pytest_cache .mypy_cache .ruff_cache

@@ -101,5 +101,9 @@ def run(*, quick: bool) -> dict[str, Any]:
         rows = estimators_agree(problem, histories=2_000_000 if quick else 20_000_000)
         agreement.append({"problem": problem.name, "estimators": rows})
     if problems.torso_is_there() and not quick:
-        times.append(time_to_one_percent(problems.torso_in_part(), what="all >= 10 mL"))
+        part = problems.torso_in_part()
+        times.append(time_to_one_percent(part))
+        times.append(
+            time_to_one_percent(part, what="all >= 10 mL, no weight window", weight_window=False)
+        )
     return {"times": [asdict(t) for t in times], "agreement": agreement}

@@ -1,8 +1,8 @@
 """Where the time goes: functions of a whole exam, and the parts of a history.
 
 The compiled kernel is one function, so its parts are told by differences of runs that do less:
-photons that never meet the box (emission), a thinned patient (march), scoring at collisions only
-(tally). What they did is counted by the same code, not compiled.
+photons that never meet the box (emission), a thinned patient (march), scores that all go to one
+bin (tally). What they did is counted by the same code, not compiled.
 """
 
 import copyreg
@@ -13,23 +13,28 @@ import pstats
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from benchmarks import problems
 from benchmarks.problems import Problem
 from benchmarks.series import write_series
 from benchmarks.speed import timed
+from milligray.transport.monte_carlo.engine import BATCHES_PER_CHECK, MIN_BATCHES
+from milligray.transport.monte_carlo.regions import transport_to_regions
+from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Grid
 
 SLICES = 200
 SHOWN = 14
 THIN = 1e-4
-METAL_G_CM3 = 12.0
 FAR_MM = 1e4
 copyreg.pickle(MappingProxyType, lambda proxy: (dict, (dict(proxy),)))
 
@@ -78,40 +83,56 @@ def _plain_name(file: str, _line: int, function: str) -> str:
 
 
 def _kernel_shares(problem: Problem, rounds: int, histories: int) -> dict[str, Any]:
-    metal = _with_metal(problem)
-    cases = {
-        "full": (metal, "track-length"), "no tally": (metal, "analogue"),
-        "thin": (_thinned(metal), "analogue"), "missed": (_elsewhere(problem), "analogue"),
-    }  # fmt: skip
-    for case, estimator in cases.values():
-        timed(case, estimator, 1000, 1)
+    whole, thin, missed = (
+        replace(p, organs=None) for p in (problem, _thinned(problem), _elsewhere(problem))
+    )
+    cases: dict[str, Callable[[int, int], float]] = {
+        "full": lambda n, seed: _ns_per_history(whole, n, seed),
+        "one bin": lambda n, seed: _ns_into_one_bin(whole, n, seed),
+        "thin": lambda n, seed: _ns_per_history(thin, n, seed),
+        "missed": lambda n, seed: _ns_per_history(missed, n, seed),
+    }
     spent: dict[str, list[float]] = {name: [] for name in cases}
-    for number in range(rounds):
-        for name, (case, estimator) in cases.items():
-            turn = timed(case, estimator, histories, 30 + number)
-            spent[name].append(1e9 * turn.seconds / turn.histories)
+    for number in range(-1, rounds):
+        for name, run_case in cases.items():
+            ns = run_case(histories if number >= 0 else MIN_BATCHES, 30 + number)
+            if number >= 0:  # compiled and tables made before
+                spent[name].append(ns)
     ns = {name: float(np.percentile(values, 10)) for name, values in spent.items()}
-    counts = {
-        "full": _counts(metal, "track-length"), "thin": _counts(_thinned(metal), "track-length")
-    }  # fmt: skip
+    counts = {"full": _counts(whole, "track-length"), "thin": _counts(thin, "track-length")}
     steps = counts["full"]["scores"]
-    step_ns = (ns["thin"] - ns["missed"]) / counts["thin"]["scores"]
-    shares = {
-        "emission": ns["missed"], "march": step_ns * steps, "tally": ns["full"] - ns["no tally"]
-    }  # fmt: skip
+    tally = max(0.0, ns["full"] - ns["one bin"])
+    step_ns = (ns["thin"] - ns["missed"]) / counts["thin"]["scores"] - tally / steps
+    shares = {"emission": ns["missed"], "march": step_ns * steps, "tally": tally}
     shares["interaction"] = ns["full"] - sum(shares.values())
     return {
         "problem": problem.name, "ns_per_history": ns["full"], "ns": shares,
-        "counts": counts["full"], "ns_per_step": step_ns, "ns_per_tally": shares["tally"] / steps,
+        "counts": counts["full"], "ns_per_step": step_ns, "ns_per_tally": tally / steps,
         "ns_per_collision": shares["interaction"] / counts["full"]["collisions"],
     }  # fmt: skip
 
 
-def _with_metal(problem: Problem) -> Problem:
-    """One dense voxel in a corner: the analogue estimator then marches, but does not score."""
-    density = problem.patient.density_g_cm3.copy()
-    density[0, 0, 0] = METAL_G_CM3
-    return replace(problem, patient=replace(problem.patient, density_g_cm3=density), organs=None)
+def _ns_per_history(problem: Problem, histories: int, seed: int) -> float:
+    turn = timed(problem, "track-length", histories, seed)
+    return 1e9 * turn.seconds / turn.histories
+
+
+def _ns_into_one_bin(problem: Problem, histories: int, seed: int) -> float:
+    """All scores go to one bin, which stays in the cache."""
+    nothing = scipy.sparse.csr_matrix((1, problem.patient.density_g_cm3.size))
+    stamps: list[float] = []
+
+    def judged(mean: FloatArray) -> BoolArray:
+        stamps.append(time.process_time())
+        return np.ones(mean.size, dtype=bool)
+
+    batch = max(1, histories // (2 * MIN_BATCHES))
+    transport_to_regions(
+        problem.patient, problem.source, nothing, precision=1e-9, judged=judged, seed=seed,
+        max_histories=2 * MIN_BATCHES * batch, batch_histories=batch, threads=1,
+    )  # fmt: skip
+    timed_histories = (len(stamps) - 1) * BATCHES_PER_CHECK * batch
+    return 1e9 * (stamps[-1] - stamps[0]) / timed_histories
 
 
 def _thinned(problem: Problem) -> Problem:
@@ -145,10 +166,6 @@ def _counts(problem: Problem, estimator: str) -> dict[str, float]:
 
 
 def _count_in_this_process(path: Path, estimator: str) -> dict[str, float]:
-    import scipy.sparse
-
-    from milligray.transport.monte_carlo.regions import transport_to_regions
-
     patient, source = pickle.loads(path.read_bytes())  # noqa: S301 - written by this module
     calls = dict.fromkeys(("interact", "uniform4", "tally_index", "add_to_tally"), 0)
     wrapped: dict[int, Any] = {}

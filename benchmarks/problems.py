@@ -15,6 +15,8 @@ from milligray.segment import organ_mass_weights, segment_organs
 from milligray.segment.mass_weights import OrganMassWeights
 from milligray.segment.organs import OrganMap
 from milligray.source.ct_scan import make_ct_source, nominal_range_mm
+from milligray.source.spectrum import Spectrum
+from milligray.source.voxel_source import VoxelSource
 from milligray.transport.monte_carlo.engine import Source
 from milligray.typing import BoolArray
 from milligray.validate.egsnrc import water_box_and_beam
@@ -60,9 +62,21 @@ def water() -> Problem:
     )
 
 
-def distributed() -> Problem | None:
-    """511 keV, uniform and isotropic in the body; None until there is a distributed source."""
-    return None
+def distributed(*, is_stratified: bool = True) -> Problem | None:
+    """511 keV, uniform by mass and isotropic in the body of the torso; None without its data."""
+    if not torso_is_there():
+        return None
+    body = torso()
+    patient = body.patient
+    source = VoxelSource(
+        grid=patient.grid, emission=patient.mass_g * patient.body,
+        spectrum=Spectrum.monoenergetic(511.0), is_stratified=is_stratified,
+    )  # fmt: skip
+    how = "stratified" if is_stratified else "random"
+    return Problem(
+        name=f"511 keV in the torso's body, 3 mm, {how}", patient=patient, source=source,
+        organs=body.organs,
+    )  # fmt: skip
 
 
 def head_neck(patient_id: str, *, voxel_size_mm: float = 4.0) -> Problem:

@@ -121,9 +121,8 @@ def _summary(problem: Problem, turns: list[Turn], judged: FloatArray) -> Estimat
 def run(*, quick: bool) -> dict[str, Any]:
     """All problems."""
     chosen = [problems.water(), *problems.exams(quick=quick)]
-    nuclide = problems.distributed()
-    if nuclide is not None:
-        chosen.append(nuclide)
+    nuclide = [problems.distributed(is_stratified=chosen) for chosen in (True, False)]
+    chosen += [problem for problem in nuclide if problem is not None]
     rounds, histories = (3, 320_000) if quick else (6, 640_000)
     found = [asdict(measure(p, rounds=rounds, histories=histories)) for p in chosen]
-    return {"problems": found, "has_distributed_source": nuclide is not None}
+    return {"problems": found}

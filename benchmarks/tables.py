@@ -33,9 +33,6 @@ def speed(found: dict[str, Any]) -> Iterator[str]:
         ["problem", "M voxels", *(f"{n}, Mh/s/core" for n in names),
          *(f"{n}, voxel merit" for n in names)], rows,
     )  # fmt: skip
-    if not found["has_distributed_source"]:
-        yield ""
-        yield "511 keV in the body: not yet, there is no distributed source."
     yield ""
     yield "Figures of merit by organ (1/s per core):"
     yield ""

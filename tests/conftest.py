@@ -3,6 +3,11 @@
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import settings
+
+# the first example compiles, and machines are shared: no test is judged by its seconds
+settings.register_profile("milligray", deadline=None)
+settings.load_profile("milligray")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,6 +23,7 @@ from milligray.segment.organs import OrganMap
 from milligray.source.beams import FieldBeam
 from milligray.source.ct_source import CtSource, open_fan
 from milligray.source.spectrum import Spectrum
+from milligray.source.voxel_source import VoxelSource
 from milligray.transport.monte_carlo.engine import transport_photons
 from milligray.transport.monte_carlo.regions import RegionDeposit, transport_to_regions
 from milligray.volume import Grid
@@ -155,6 +156,84 @@ def test_analogue_and_track_length_estimators_agree(source):
         inside = material == number
         spread = analogue.batches_kev[:, inside].sum(axis=1)
         assert spread.std(ddof=1) / np.sqrt(32) / spread.mean() < 0.01
+
+
+@pytest.mark.parametrize("source", [beam(), fan()], ids=["point", "scan"])
+def test_scoring_at_tentative_collisions_agrees_with_track_length(source):
+    patient = mixed_patient()
+    membership = blocks(patient)
+    tentative = regions(
+        patient, source, membership, histories=960_000, estimator="tentative-collision", seed=5
+    )
+    track_length = regions(patient, source, membership, seed=6)
+    assert_same_means(tentative, track_length)
+
+
+@pytest.mark.parametrize("estimator", ["track-length", "tentative-collision"])
+def test_the_weight_window_changes_no_mean_and_helps_beyond_the_beam(estimator):
+    """A narrow beam across the end of a long box: dose 10 to 30 cm away from it."""
+    long = water_box((400.0, 200.0, 200.0), voxel_size_mm=20.0)
+    slabs = np.zeros((5, *long.grid.shape))
+    slabs[np.arange(20) // 4, np.arange(20)] = 1
+    membership = scipy.sparse.csr_matrix(slabs.reshape(5, -1))
+    source = beam(
+        field_center_lps_mm=(0.0, 0.0, -180.0), focal_spot_lps_mm=(0.0, -400.0, -180.0),
+        field_size_mm=(20.0, 100.0),
+    )  # fmt: skip
+    assert source.irradiated_z_mm == (-190.0, -170.0)
+    split, plain = (
+        regions(
+            long, source, membership, histories=960_000, estimator=estimator, weight_window=on,
+            seed=7 + on,
+        )
+        for on in (True, False)
+    )  # fmt: skip
+    assert_same_means(split, plain)
+    assert split.energy_kev[4] < 1e-3 * split.energy_kev[0]
+    # the variance of 32 batches is known to 25 %; the gain is well beyond that
+    assert split.relative_uncertainty[4] < 0.6 * plain.relative_uncertainty[4]
+
+
+@pytest.mark.parametrize("is_stratified", [True, False])
+def test_energy_of_a_source_in_the_body_is_conserved(is_stratified):
+    grid = Grid.from_spacing((40, 40, 40), (100.0, 100.0, 100.0))
+    ocean = Patient(
+        grid=grid, density_g_cm3=np.ones(grid.shape), material_index=np.zeros(grid.shape),
+        materials=(WATER,), body=np.ones(grid.shape, dtype=bool),
+    )  # fmt: skip
+    emission = np.zeros(grid.shape)
+    emission[18:22, 17:20, 20:24] = np.arange(1.0, 49.0).reshape(4, 3, 4)
+    source = VoxelSource(
+        grid=grid, emission=emission, spectrum=Spectrum.monoenergetic(511.0),
+        is_stratified=is_stratified,
+    )  # fmt: skip
+    whole = scipy.sparse.csr_matrix(np.ones((1, grid.shape[0] ** 3)))
+    analogue = regions(ocean, source, whole, histories=64_000, estimator="analogue")
+    assert analogue.energy_kev[0] == pytest.approx(511.0, rel=1e-12)
+    track_length = regions(ocean, source, whole, histories=64_000)
+    assert abs(track_length.energy_kev[0] / 511.0 - 1) < 6.1 * track_length.relative_uncertainty
+    assert track_length.relative_uncertainty[0] < 0.005
+
+
+def test_a_stratified_source_has_the_dose_of_a_random_one_with_less_variance():
+    patient = mixed_patient()
+    source = VoxelSource(
+        grid=patient.grid, emission=patient.mass_g, spectrum=Spectrum.monoenergetic(511.0)
+    )
+    half = np.zeros((2, *patient.grid.shape))
+    half[0, :, :, :12] = half[1, :, :, 12:] = 1
+    membership = scipy.sparse.csr_matrix(half.reshape(2, -1))
+    stratified, random = (
+        transport_to_regions(
+            patient, replace(source, is_stratified=chosen), membership, precision=1e-9,
+            batch_histories=2000, max_histories=600_000, seed=1 + chosen,
+        )
+        for chosen in (True, False)
+    )  # fmt: skip
+    assert_same_means(stratified, random)
+    # variances of 300 batches: their ratio is known to 12 %
+    ratio = (stratified.relative_uncertainty / random.relative_uncertainty) ** 2
+    assert np.all(ratio < 0.75)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

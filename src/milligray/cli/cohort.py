@@ -79,6 +79,9 @@ def cohort(
         int | None,
         typer.Option("--threads", help="Threads an exam (default: processors / workers)."),
     ] = None,
+    device: Annotated[
+        str, typer.Option("--device", help="Where each exam is computed: cpu, cuda or auto.")
+    ] = "cpu",
     scheduler: Annotated[
         str | None,
         typer.Option("--scheduler", help="Dask scheduler instead: ADDRESS, or its JSON file."),
@@ -148,6 +151,7 @@ def cohort(
         histories=histories, voxel_size_mm=voxel_size_mm or None, calibration=calibration,
         couch=couch, extend_mm=extend_mm, scanner=scanner, bowtie=bowtie,  # type: ignore[arg-type]
         segmenter=segmenter, per_100_mas=per_100_mas, max_seconds=max_seconds, seed=seed,  # type: ignore[arg-type]
+        device=device,  # type: ignore[arg-type]
     )  # fmt: skip
     defaults = ExamDefaults(
         settings=settings,

@@ -14,6 +14,9 @@ def info(json_output: Json = False) -> None:
     from milligray.source.scanner_library import list_scanners
     from milligray.source.tube import cache_folder
     from milligray.transport.monte_carlo.batches import available_threads
+    from milligray.transport.monte_carlo.devices import gpu_name, why_no_cuda
+
+    no_cuda = why_no_cuda()
 
     document = {
         "milligray": package_version("milligray"),
@@ -21,7 +24,7 @@ def info(json_output: Json = False) -> None:
         "packages": {name: package_version(name) for name in PACKAGES},
         "devices": {
             "cpu": f"{processor()}, {available_threads()} threads",
-            "cuda": "not supported yet",
+            "cuda": gpu_name() if no_cuda is None else f"not usable: {no_cuda}",
         },
         "scanners": list(list_scanners()),
         "segmenters": ["labels", "threshold"] + (["totalsegmentator"] if is_installed() else []),

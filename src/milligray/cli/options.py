@@ -14,4 +14,5 @@ Seed = Annotated[int, typer.Option("--seed", help="Same seed, same result.")]
 Threads = Annotated[
     int | None, typer.Option("--threads", help="Number of threads (default: all processors).")
 ]
+Device = Annotated[str, typer.Option("--device", help="auto (a GPU where one works), cpu or cuda.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]

@@ -104,7 +104,7 @@ def compute_ct_exam(
     with clock("transport"):
         deposit = transport_photons(
             patient, source, histories=settings.histories, precision=settings.precision,
-            seed=settings.seed, organs=weights, threads=settings.threads,
+            seed=settings.seed, organs=weights, threads=settings.threads, device=settings.device,
             max_seconds=settings.max_seconds, progress=progress, pool=pool,
         )  # fmt: skip
     with clock("score"):
@@ -197,7 +197,9 @@ def _simulated_ctdi(
 ) -> CtdiSimulation | None:
     if protocol.ctdi_vol_mgy is None or protocol.phantom_diameter_mm is None:
         return None
-    return simulate_ctdi(source, protocol.phantom_diameter_mm, threads=settings.threads)
+    return simulate_ctdi(
+        source, protocol.phantom_diameter_mm, threads=settings.threads, device=settings.device
+    )
 
 
 def _scale(

@@ -63,8 +63,10 @@ def ct_manifest(
         "seconds": deposit.seconds,
         "stage_seconds": {name: round(value, 2) for name, value in seconds.items()},
         "converged": deposit.converged,
-        "device": "cpu",
-        "hardware": f"{processor()}, {os.cpu_count()} logical processors",
+        "device": deposit.device,
+        "hardware": ", ".join(
+            (*filter(None, [deposit.gpu]), processor(), f"{os.cpu_count()} logical processors")
+        ),
         "threads": deposit.threads,
         "settings": asdict(settings),
         "inputs": dict(inputs),

@@ -36,6 +36,8 @@ class CtSettings:
     seed : int
     threads : int or None
         None: all processors.
+    device : {"cpu", "cuda", "auto"}
+        ``"auto"`` takes a GPU where one works.
     """
 
     precision: float | None = 0.01
@@ -51,6 +53,7 @@ class CtSettings:
     max_seconds: float | None = None
     seed: int = 1
     threads: int | None = None
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
 
     def __post_init__(self) -> None:
         if (self.precision is None) == (self.histories is None):
@@ -61,5 +64,7 @@ class CtSettings:
             raise InputError(f"histories must be at least 1000, got {self.histories}")
         if self.threads is not None and self.threads < 1:
             raise InputError(f"threads must be at least 1, got {self.threads}")
+        if self.device not in ("cpu", "cuda", "auto"):
+            raise InputError(f"device must be auto, cpu or cuda, got {self.device!r}")
         if self.seed < 0:
             raise InputError(f"seed must be >= 0, got {self.seed}")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from milligray.constants import ELECTRON_REST_ENERGY_KEV
 from milligray.errors import InputError
@@ -83,25 +84,24 @@ def _sampled_transfer_kev(
 
 
 def _fluorescence(material: Material, energies: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Cumulative line probabilities (n_energy, MAX_LINES) and line energies (MAX_LINES,)."""
-    tau_total = xs.material_cm2_g("photo", material, energies)
+    """Cumulative line emission (n_energy, MAX_LINES) [cm2/g], line energies (MAX_LINES,)."""
     lines: list[tuple[float, FloatArray]] = []
     for symbol, fraction in material.mass_fractions.items():
         z = xs.atomic_number(symbol)
         tau = fraction * xs.element_cm2_g("photo", z, energies)
         lines += [
-            (line_kev, probability * tau / tau_total)
+            (line_kev, probability * tau)
             for line_kev, probability in xs.k_fluorescence(z, energies)
             if line_kev > CUTOFF_KEV
         ]
     # the strongest lines first; what does not fit is absorbed on the spot
     lines.sort(key=lambda line: -float(np.max(line[0] * line[1])))
-    probability = np.zeros((energies.size, MAX_LINES))
+    emission = np.zeros((energies.size, MAX_LINES))
     energy = np.zeros(MAX_LINES)
-    for i, (line_kev, p) in enumerate(lines[:MAX_LINES]):
-        probability[:, i] = p
+    for i, (line_kev, mu_rho) in enumerate(lines[:MAX_LINES]):
+        emission[:, i] = mu_rho
         energy[i] = line_kev
-    return np.cumsum(probability, axis=1), energy
+    return np.cumsum(emission, axis=1), energy
 
 
 @lru_cache(maxsize=128)
@@ -119,7 +119,7 @@ def _material_tables(
     escape = np.diff(cumulative, axis=1, prepend=0.0) @ line_energy
     compton_float32 = compton_cos.astype(np.float32).astype(np.float64)
     transferred = _sampled_transfer_kev(energies, angle_energies, compton_float32)
-    transfer = photo * (1.0 - escape / energies) + compton * transferred / energies
+    transfer = photo - escape / energies + compton * transferred / energies
     return {
         "mu_rho": np.stack([photo + compton + rayleigh, transfer, photo, compton], axis=-1),
         "compton_cos": compton_cos,
@@ -162,7 +162,7 @@ def build_photon_tables(
     return PhotonTables(
         log_energy_min=float(np.log(CUTOFF_KEV)),
         inverse_log_step=inverse_step,
-        mu_rho=stacked("mu_rho"),
+        mu_rho=_with_differences(stacked("mu_rho")),
         angle_rows_per_row=angle_inverse_step / inverse_step,
         compton_cos=stacked("compton_cos"),
         rayleigh_cos=stacked("rayleigh_cos"),
@@ -170,3 +170,10 @@ def build_photon_tables(
         line_energy_kev=stacked("line_energy_kev"),
         cutoff_kev=CUTOFF_KEV,
     )
+
+
+def _with_differences(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Values and their differences to the next energy row, along a new last axis."""
+    difference = np.zeros_like(values)
+    difference[:-1] = np.diff(values, axis=0)
+    return np.ascontiguousarray(np.stack([values, difference], axis=-1))

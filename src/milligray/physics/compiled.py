@@ -32,15 +32,15 @@ def sources_stamp() -> str:
 
 
 def _compile(function: Callable[..., Any], *, forceinline: bool = False) -> Callable[..., Any]:
+    # Without reference counts: our kernels make no arrays, and counting those they are handed
+    # costs an atomic operation per array and flight, on counters that all threads share.
+    options: dict[str, Any] = {
+        "error_model": "numpy", "nogil": True, "forceinline": forceinline, "_nrt": False,
+    }  # fmt: skip
     try:
-        compiled = njit(cache=True, error_model="numpy", nogil=True, forceinline=forceinline)(
-            function
-        )
+        compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # no place to write a cache: compile in every process
-        return cast(
-            "Callable[..., Any]",
-            njit(error_model="numpy", nogil=True, forceinline=forceinline)(function),
-        )
+        return cast("Callable[..., Any]", njit(**options)(function))
     cache_file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if cache_file is not None:
         cache_file._source_stamp = sources_stamp()

@@ -27,14 +27,18 @@ class PhotonTables(NamedTuple):
         Natural logarithm of the lowest energy [keV].
     inverse_log_step : float
         1 / step of the fine, logarithmic energy grid.
-    mu_rho : ndarray, shape (n_energy, n_material, 4), float32 [cm2/g]
-        Total; energy transfer (fluorescence excluded); photoelectric; Compton.
+    mu_rho : ndarray, shape (n_energy, n_material, 4, 2), float32 [cm2/g]
+        Total; energy transfer (fluorescence excluded); photoelectric; Compton. Each as its value
+        and its difference to the next row, so that one cache line holds what an interpolation
+        needs.
     angle_rows_per_row : float
         Step of the fine energy grid / step of the coarse one of the angle tables (same start).
     compton_cos, rayleigh_cos : ndarray, shape (n_angle_energy, n_material, n_quantile + 1), float32
         Cosine of the polar angle at equally probable quantiles.
-    line_cumulative : ndarray, shape (n_energy, n_material, n_line), float32
-        Cumulative probability that a photoelectric event emits one of the K lines.
+    line_cumulative : ndarray, shape (n_energy, n_material, n_line), float32 [cm2/g]
+        Cumulative over the K lines: photoelectric coefficient times the probability that such an
+        event emits the line. As coefficients, not probabilities, they mean the same between two
+        rows as the energy transfer does, also across an edge.
     line_energy_kev : ndarray, shape (n_material, n_line), float32 [keV]
     cutoff_kev : float
         Photons below are absorbed on the spot.
@@ -63,9 +67,11 @@ def grid_position(tables: PhotonTables, energy_kev: float) -> tuple[int, float]:
 def interpolate(
     table: npt.NDArray[np.float32], row: int, fraction: float, material: int, column: int
 ) -> float:
-    """Linear interpolation of one column of ``mu_rho`` between two energy rows."""
-    low = float(table[row, material, column])
-    return low + fraction * (float(table[row + 1, material, column]) - low)
+    """Linear interpolation of one column of ``mu_rho`` between two energy rows, in float32."""
+    # unsigned: Numba then leaves out the test for negative indices
+    i, j = np.uint64(row), np.uint64(material)
+    low = table[i, j, column, 0]
+    return low + np.float32(fraction) * table[i, j, column, 1]  # type: ignore[no-any-return]
 
 
 @physics
@@ -99,17 +105,21 @@ def sample_cosine(
 
 @physics
 def sample_fluorescence_kev(
-    tables: PhotonTables, row: int, fraction: float, material: int, xi: float
+    tables: PhotonTables, row: int, fraction: float, material: int, photo: float, xi: float
 ) -> float:
-    """Energy of the K photon that follows a photoelectric event [keV]; 0 if there is none."""
+    """Energy of the K photon that follows a photoelectric event [keV]; 0 if there is none.
+
+    `photo` is the photoelectric coefficient there.
+    """
     lines = tables.line_cumulative
     n_lines = lines.shape[2]
+    choice = xi * photo
     low = lines[row, material, n_lines - 1]
-    if xi >= low + fraction * (lines[row + 1, material, n_lines - 1] - low):
+    if choice >= low + fraction * (lines[row + 1, material, n_lines - 1] - low):
         return 0.0
     for line in range(n_lines):
         low = lines[row, material, line]
-        if xi < low + fraction * (lines[row + 1, material, line] - low):
+        if choice < low + fraction * (lines[row + 1, material, line] - low):
             return float(tables.line_energy_kev[material, line])
     return 0.0
 
@@ -137,7 +147,7 @@ def interact(
         cos_polar = sample_cosine(tables.compton_cos, angle_position, material, xi_angle, xi_row)
         energy_new = compton_energy_kev(energy_kev, cos_polar)
     elif choice < compton + photo:
-        energy_new = sample_fluorescence_kev(tables, row, fraction, material, xi_row)
+        energy_new = sample_fluorescence_kev(tables, row, fraction, material, photo, xi_row)
         cos_polar = 2.0 * xi_angle - 1.0
     else:
         cos_polar = sample_cosine(tables.rayleigh_cos, angle_position, material, xi_angle, xi_row)

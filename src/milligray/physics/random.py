@@ -1,9 +1,9 @@
-"""Counter-based random numbers: a pure function of (seed, history, draw).
+"""Counter-based random numbers: a pure function of (seed, history, branch, draw).
 
 Philox4x32 (Salmon et al. 2011) maps a 128-bit counter and a 64-bit key to four 32-bit words.
-The counter holds the history and the number of the draw, the key holds the seed, so a history
-is the same whatever thread, batch or device computes it. Seven rounds are the fewest that pass
-BigCrush; ten are the authors' default and are kept for the published test vectors.
+The counter holds the history, the branch and the number of the draw, the key holds the seed, so a
+history is the same whatever thread, batch or device computes it. Seven rounds are the fewest that
+pass BigCrush; ten are the authors' default and are kept for the published test vectors.
 
 References
 ----------
@@ -49,7 +49,9 @@ def philox4x32(
 
 
 @physics
-def uniform4(seed: np.uint64, history: np.uint64, draw: int) -> tuple[float, float, float, float]:
+def uniform4(
+    seed: np.uint64, history: np.uint64, draw: int, branch: int = 0
+) -> tuple[float, float, float, float]:
     """Four independent uniform numbers in (0, 1), never 0 and never 1.
 
     Parameters
@@ -59,11 +61,13 @@ def uniform4(seed: np.uint64, history: np.uint64, draw: int) -> tuple[float, flo
     history : uint64
         Number of the history, counted over the whole run.
     draw : int
-        Number of the block within the history, below 2**32.
+        Number of the block within the branch, below 2**32.
+    branch : int
+        Stream within the history, below 2**32: photons that were split have one each.
     """
     a, b, c, d = philox4x32(
         np.uint64(draw),
-        np.uint64(0),
+        np.uint64(branch),
         history & _MASK,
         history >> _SHIFT,
         seed & _MASK,

@@ -58,6 +58,7 @@ def simulate_ctdi(
     *,
     precision: float = DEFAULT_PRECISION,
     threads: int | None = None,
+    device: str = "cpu",
     cache: bool = True,
 ) -> CtdiSimulation:
     """CTDI_w per photon of the source's beam, by Monte Carlo in the PMMA phantom.
@@ -70,6 +71,7 @@ def simulate_ctdi(
     phantom_diameter_mm : {160, 320}
     precision : float
         Relative standard deviation of CTDI_w to reach.
+    device : {"cpu", "cuda", "auto"}
     cache : bool
         Take the result from the cache folder if this beam was simulated before.
 
@@ -89,11 +91,11 @@ def simulate_ctdi(
     if stored is not None:
         return stored
     if not cache:
-        return _simulate(beam, to_nominal, phantom_diameter_mm, precision, threads)
+        return _simulate(beam, to_nominal, phantom_diameter_mm, precision, threads, device)
     with claimed(path):
         stored = _read(path, precision)  # another process may have made it meanwhile
         if stored is None:
-            stored = _simulate(beam, to_nominal, phantom_diameter_mm, precision, threads)
+            stored = _simulate(beam, to_nominal, phantom_diameter_mm, precision, threads, device)
             _write(path, stored)
     return stored
 
@@ -104,6 +106,7 @@ def _simulate(
     phantom_diameter_mm: int,
     precision: float,
     threads: int | None,
+    device: str,
 ) -> CtdiSimulation:
     phantom, chambers = ctdi_phantom(phantom_diameter_mm)
     slices = chamber_slices(phantom.grid)
@@ -119,7 +122,7 @@ def _simulate(
     weights = to_ctdi * np.array([1.0, 2.0]) / 3.0
     result = transport_to_regions(
         phantom, beam, membership, precision=precision, combine=weights, threads=threads,
-        ambient="vacuum", seed=44,
+        device=device, ambient="vacuum", seed=44,
     )  # fmt: skip
     center, periphery = (float(v) for v in result.energy_kev * to_ctdi)
     batches = result.batches_kev @ weights

@@ -65,7 +65,7 @@ def score_dose(
         relative_uncertainty=np.where(scored, deposit.relative_uncertainty, np.float32(0.0)),
         method=f"monte-carlo:{deposit.estimator}",
         unit=unit,
-        organs=_organ_statistics(deposit, scale),
+        organs=organ_statistics(deposit, scale),
     )
 
 
@@ -93,6 +93,11 @@ def score_organ_dose(dose: DoseMap, organs: OrganMap) -> OrganDoses:
     scored = dose.organs
     if scored is None:
         raise InputError("no organs were scored; give organs to transport_photons")
+    return organ_doses(scored, organs, method=dose.method, unit=dose.unit)
+
+
+def organ_doses(scored: OrganStatistics, organs: OrganMap, *, method: str, unit: str) -> OrganDoses:
+    """Rows of the table of organ doses."""
     unknown = set(scored.names) - set(organs.names.values())
     if unknown:
         raise InputError(f"scored organs are not in this organ map: {', '.join(sorted(unknown))}")
@@ -104,14 +109,15 @@ def score_organ_dose(dose: DoseMap, organs: OrganMap) -> OrganDoses:
             volume_ml=float(scored.volume_ml[i]),
             mass_g=float(scored.mass_g[i]),
             fraction_in_image=float(organs.fraction_in_image.get(name, math.nan)),
-            method=dose.method,
+            method=method,
         )
         for i, name in enumerate(scored.names)
     )
-    return OrganDoses(rows=rows, unit=dose.unit)
+    return OrganDoses(rows=rows, unit=unit)
 
 
-def _organ_statistics(deposit: EnergyDeposit, scale: float) -> OrganStatistics | None:
+def organ_statistics(deposit: EnergyDeposit, scale: float) -> OrganStatistics | None:
+    """Mean dose of every organ with its statistics; `scale` is mGy per keV/g of one history."""
     if not deposit.organs:
         return None
     mean, relative = batch_statistics(deposit.organ_batches_kev_g)

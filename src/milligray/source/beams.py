@@ -8,7 +8,7 @@ import numpy.typing as npt
 from milligray.constants import CM_PER_MM
 from milligray.errors import GeometryError
 from milligray.source.alias import alias_table
-from milligray.source.emission import PARALLEL_FIELD, POINT_FIELD, EmissionTables
+from milligray.source.emission_tables import PARALLEL_FIELD, POINT_FIELD, EmissionTables
 from milligray.source.spectrum import Spectrum
 from milligray.typing import FloatArray
 
@@ -69,6 +69,19 @@ class FieldBeam:
         """Highest photon energy [keV]."""
         return float(self.spectrum.edges_kev[-1])
 
+    @property
+    def irradiated_z_mm(self) -> tuple[float, float] | None:
+        """Range along z (LPS) of the field; None for a beam that runs along z."""
+        width, height = (np.asarray(a, dtype=np.float64) for a in self.field_axes)
+        normal = np.cross(width, height)
+        if abs(normal[2]) > 0.5 * np.linalg.norm(normal):
+            return None
+        size = np.asarray(self.field_size_mm)
+        axes = np.array([width[2] / np.linalg.norm(width), height[2] / np.linalg.norm(height)])
+        half = 0.5 * float(np.abs(axes) @ size)
+        center = self.field_center_lps_mm[2]
+        return center - half, center + half
+
     def emission_tables(self, corner_lps_mm: FloatArray) -> EmissionTables:
         """Kernel tables in the coordinates of a box whose outer corner is given [mm]."""
         width, height = (np.asarray(a, dtype=np.float64) for a in self.field_axes)
@@ -81,22 +94,12 @@ class FieldBeam:
             if float((center - origin) @ normal) < 0:
                 normal = -normal
         edges, probability, alias = energy_tables(self.spectrum)
-        one, zero = np.ones(1), np.zeros(1, dtype=np.int32)
         return EmissionTables(
             kind=PARALLEL_FIELD if self.focal_spot_lps_mm is None else POINT_FIELD,
             origin=np.ascontiguousarray(origin, dtype=np.float64),
             plane=np.ascontiguousarray(np.stack([center, width, height, normal])),
             half_width=0.5 * self.field_size_mm[0] * CM_PER_MM,
             half_height=0.5 * self.field_size_mm[1] * CM_PER_MM,
-            focal_radius=0.0,
-            z_bins=np.zeros((1, 2)),
-            z_probability=one,
-            z_alias=zero,
-            angle_start=0.0,
-            angle_per_cm=0.0,
-            angle_span=0.0,
-            fan_probability=one,
-            fan_alias=zero,
             energy_edges=edges,
             energy_probability=probability,
             energy_alias=alias,

@@ -14,7 +14,7 @@ from milligray.constants import CM_PER_MM
 from milligray.errors import InputError
 from milligray.source.alias import alias_table
 from milligray.source.beams import energy_tables
-from milligray.source.emission import CT_FAN, EmissionTables
+from milligray.source.emission_tables import CT_FAN, EmissionTables
 from milligray.source.spectrum import Spectrum
 from milligray.typing import FloatArray
 
@@ -156,6 +156,12 @@ class CtSource:
         """Irradiated length, rotations x feed [mm]: DLP / CTDIvol at constant current."""
         return self.rotations * self.feed_mm
 
+    @property
+    def irradiated_z_mm(self) -> tuple[float, float]:
+        """Range along z that the beam covers on the axis [mm, LPS]."""
+        half = 0.5 * self.field.height_mm
+        return float(self.z_bins_mm.min()) - half, float(self.z_bins_mm.max()) + half
+
     def single_rotation(self, z_mm: float = 0.0) -> "CtSource":
         """One axial rotation about the origin with the same beam: what a CTDI measurement sees."""
         return replace(
@@ -182,13 +188,13 @@ class CtSource:
         return EmissionTables(
             kind=CT_FAN,
             origin=np.ascontiguousarray(origin * CM_PER_MM),
-            plane=np.zeros((4, 3)),
             half_width=0.5 * self.field.width_mm * CM_PER_MM,
             half_height=0.5 * self.field.height_mm * CM_PER_MM,
             focal_radius=self.field.focal_radius_mm * CM_PER_MM,
             z_bins=np.ascontiguousarray(self.z_bins_mm * CM_PER_MM),
             z_probability=z_probability,
             z_alias=z_alias,
+            z_cumulative=np.cumsum(self.z_weights) / np.sum(self.z_weights),
             angle_start=float(self.start_angle_rad or 0.0),
             angle_per_cm=(
                 self.angle_sense * 2.0 * np.pi / (self.feed_mm * CM_PER_MM) if helix else 0.0

@@ -9,66 +9,27 @@ frame of AAPM TG-195 case 5.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from milligray.physics.compiled import physics
+from milligray.physics.geometry import sincos_of_turn
 from milligray.physics.random import uniform4
+from milligray.source.emission_tables import EmissionTables
 
-CT_FAN, POINT_FIELD, PARALLEL_FIELD = 0, 1, 2
-"""Values of ``EmissionTables.kind``."""
-
-
-class EmissionTables(NamedTuple):
-    """A source of photons, ready for a kernel.
-
-    Parameters
-    ----------
-    kind : int
-        `CT_FAN`, `POINT_FIELD` or `PARALLEL_FIELD`.
-    origin : ndarray, shape (3,) [cm]
-        CT: isocenter at z = 0. Point: focal spot. Parallel: center of the field.
-    plane : ndarray, shape (4, 3) [cm]
-        Point: center of the field, its two unit axes, its unit normal (away from the spot).
-        Parallel: two unit axes in rows 1, 2 and the direction in row 3.
-    half_width, half_height : float [cm]
-        Half the field, on the plane (CT: on the plane through the axis, fan and z).
-    focal_radius : float [cm]
-        CT: focal spot to axis.
-    z_bins : ndarray, shape (n_z, 2) [cm]
-        CT: bins of source positions along z; a bin of no width is a station of an axial scan.
-    z_probability, z_alias : ndarray, shape (n_z,)
-        Walker alias table of those bins.
-    angle_start, angle_per_cm : float [rad, rad/cm]
-        CT: tube angle is ``angle_start + angle_per_cm * (z - z_bins[0, 0]) + span * xi``.
-    angle_span : float [rad]
-        2 pi: every angle alike (start angle unknown, or axial scan); 0: given helix or fixed angle.
-    fan_probability, fan_alias : ndarray, shape (n_fan,)
-        CT: alias table of equal bins of the lateral position on the plane through the axis.
-    energy_edges : ndarray, shape (n_energy, 2) [keV]
-    energy_probability, energy_alias : ndarray, shape (n_fan, n_energy)
-        Alias tables of the spectrum, per fan bin (one row for the other kinds).
-    """
-
-    kind: int
-    origin: npt.NDArray[np.float64]
-    plane: npt.NDArray[np.float64]
-    half_width: float
-    half_height: float
-    focal_radius: float
-    z_bins: npt.NDArray[np.float64]
-    z_probability: npt.NDArray[np.float64]
-    z_alias: npt.NDArray[np.int32]
-    angle_start: float
-    angle_per_cm: float
-    angle_span: float
-    fan_probability: npt.NDArray[np.float64]
-    fan_alias: npt.NDArray[np.int32]
-    energy_edges: npt.NDArray[np.float64]
-    energy_probability: npt.NDArray[np.float64]
-    energy_alias: npt.NDArray[np.int32]
+_ALPHA = (
+    0.8812714616335696,
+    0.7766393890897683,
+    0.6844301295853427,
+    0.6031687406857283,
+    0.5315553977157914,
+)
+"""Powers of 1 / g with ``g^6 = g + 1``: the additive recurrence in five dimensions that keeps the
+largest gaps small (Roberts 2018)."""
+_SHIFTS = np.uint64(1) << np.uint64(62)
+"""Histories from this number on never run; their random numbers shift the points of a batch."""
 
 
 @physics
@@ -91,6 +52,30 @@ def sample_energy_kev(source: EmissionTables, row: int, xi_bin: float, xi_within
 
 
 @physics
+def search(cumulative: npt.NDArray[Any], xi: float) -> int:
+    """First index whose cumulative share is above xi in [0, 1)."""
+    low, high = 0, cumulative.shape[0] - 1
+    while low < high:
+        middle = (low + high) >> 1
+        if cumulative[middle] > xi:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@physics
+def segment_place(source: EmissionTables, history: np.uint64, xi: float) -> tuple[int, float]:
+    """Bin of the tube's path, and place in it, within the segment that a history belongs to."""
+    number = int(np.int64(history % np.uint64(source.batch_histories)))
+    segment = number * source.segments // source.batch_histories
+    share = (segment + xi) / source.segments
+    slab = search(source.z_cumulative, share)
+    low = source.z_cumulative[slab - 1] if slab > 0 else 0.0
+    return slab, min((share - low) / (source.z_cumulative[slab] - low), 1.0)
+
+
+@physics
 def emit_ct(
     source: EmissionTables, seed: np.uint64, history: np.uint64
 ) -> tuple[float, float, float, float, float, float, float, int]:
@@ -102,7 +87,10 @@ def emit_ct(
     """
     xi_z, xi_within_z, xi_angle, xi_fan = uniform4(seed, history, 0)
     xi_lateral, xi_axial, xi_bin, xi_energy = uniform4(seed, history, 1)
-    slab = sample_alias(source.z_probability, source.z_alias, xi_z)
+    if source.segments > 1:
+        slab, xi_within_z = segment_place(source, history, xi_z)
+    else:
+        slab = sample_alias(source.z_probability, source.z_alias, xi_z)
     z_low = source.z_bins[slab, 0]
     z_tube = z_low + xi_within_z * (source.z_bins[slab, 1] - z_low)
     angle = (
@@ -196,6 +184,49 @@ def emit_parallel(
 
 
 @physics
+def emit_voxel(
+    source: EmissionTables, seed: np.uint64, history: np.uint64
+) -> tuple[float, float, float, float, float, float, float, int]:
+    """Photon from a voxel, isotropic.
+
+    If stratified, the five numbers of the voxel and the direction are within a batch a Kronecker
+    sequence with a random shift (Cranley and Patterson 1976): every history alone is distributed
+    as a random one, and batches are independent, so their spread is an honest uncertainty.
+    """
+    xi_z, xi_y, xi_x, xi_polar = uniform4(seed, history, 0)
+    xi_azimuth, xi_bin, xi_energy, _ = uniform4(seed, history, 1)
+    within_z, within_y, within_x, _ = uniform4(seed, history, 2)
+    if source.is_stratified:
+        size = np.uint64(source.batch_histories)
+        batch = history // size
+        number = float(np.int64(history - batch * size))
+        shift_z, shift_y, shift_x, shift_polar = uniform4(seed, _SHIFTS + batch, 0)
+        shift_azimuth, _, _, _ = uniform4(seed, _SHIFTS + batch, 1)
+        xi_z = (shift_z + number * _ALPHA[0]) % 1.0
+        xi_y = (shift_y + number * _ALPHA[1]) % 1.0
+        xi_x = (shift_x + number * _ALPHA[2]) % 1.0
+        xi_polar = (shift_polar + number * _ALPHA[3]) % 1.0
+        xi_azimuth = (shift_azimuth + number * _ALPHA[4]) % 1.0
+    k = search(source.cumulative_z, xi_z)
+    j = search(source.cumulative_y[k], xi_y)
+    i = search(source.cumulative_x[k, j], xi_x)
+    size_cm = source.voxel_size
+    w = 2.0 * xi_polar - 1.0
+    sine = math.sqrt(max(0.0, 1.0 - w * w))
+    sin_azimuth, cos_azimuth = sincos_of_turn(xi_azimuth)
+    return (
+        source.origin[0] + (i + within_x) * size_cm[0],
+        source.origin[1] + (j + within_y) * size_cm[1],
+        source.origin[2] + (k + within_z) * size_cm[2],
+        sine * cos_azimuth,
+        sine * sin_azimuth,
+        w,
+        sample_energy_kev(source, 0, xi_bin, xi_energy),
+        3,
+    )
+
+
+@physics
 def emit(
     source: EmissionTables, seed: np.uint64, history: np.uint64
 ) -> tuple[float, float, float, float, float, float, float, int]:
@@ -214,4 +245,6 @@ def emit(
         return emit_ct(source, seed, history)
     if source.kind == 1:
         return emit_point(source, seed, history)
-    return emit_parallel(source, seed, history)
+    if source.kind == 2:
+        return emit_parallel(source, seed, history)
+    return emit_voxel(source, seed, history)

@@ -18,6 +18,7 @@ from milligray.errors import (
     StatisticsError,
     TableRangeError,
 )
+from milligray.transport.monte_carlo import devices
 from milligray.transport.monte_carlo.engine import Progress
 
 HEAVY = ("numba", "torch", "matplotlib", "scipy", "pydicom", "xraylib", "spekpy", "nibabel")
@@ -134,6 +135,18 @@ def test_info_names_versions_scanners_and_the_cache(call):
     assert "cuda" in document["devices"]
     code, out, _ = call("info")
     assert "schneider2000" in out
+
+
+def test_cuda_without_a_gpu_has_exit_code_4_and_says_why(call, monkeypatch, tmp_path):
+    monkeypatch.setattr(devices, "why_no_cuda", lambda: "no NVIDIA driver; install one")
+    out = tmp_path / "out"
+    for arguments in (("ct-dose", tmp_path, "--out", out), ("demo", "--out", out)):
+        code, _, told = call(*arguments, "--device", "cuda")
+        assert code == 4
+        assert "no NVIDIA driver; install one" in told
+        assert not out.exists()
+    assert call("ct-dose", tmp_path, "--out", out, "--device", "gpu")[0] == 3
+    assert "not usable: no NVIDIA driver" in call("info")[1]
 
 
 def test_spectrum_as_csv_and_json_are_the_same(call):

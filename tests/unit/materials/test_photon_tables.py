@@ -45,9 +45,15 @@ def test_energy_transfer_of_the_tables_is_the_exact_one(material):
 
 def test_total_is_the_sum_of_the_processes():
     tables = build_photon_tables([WATER, BONE])
-    rayleigh = tables.mu_rho[..., 0] - tables.mu_rho[..., 2] - tables.mu_rho[..., 3]
-    assert np.all(rayleigh >= -1e-6 * tables.mu_rho[..., 0])
-    assert np.all(tables.mu_rho[..., 1] <= tables.mu_rho[..., 0])
+    total, transfer, photo, compton = np.moveaxis(tables.mu_rho[..., 0], 2, 0)
+    assert np.all(total - photo - compton >= -1e-6 * total)
+    assert np.all(transfer <= total)
+
+
+def test_differences_lead_to_the_next_row():
+    tables = build_photon_tables([WATER, BONE])
+    value, difference = np.moveaxis(tables.mu_rho, 3, 0)
+    assert np.allclose(value[:-1] + difference[:-1], value[1:], rtol=1e-6)
 
 
 def test_cosines_cover_the_sphere_and_descend():
@@ -58,11 +64,12 @@ def test_cosines_cover_the_sphere_and_descend():
         assert np.all(np.diff(quantiles, axis=-1) <= 0)
 
 
-def test_line_probabilities_are_cumulative_and_below_one():
-    lines = build_photon_tables([WATER, BONE, CALCIUM]).line_cumulative
+def test_lines_are_cumulative_and_below_the_photoelectric_coefficient():
+    tables = build_photon_tables([WATER, BONE, CALCIUM])
+    lines = tables.line_cumulative
     assert np.all(np.diff(lines, axis=-1) >= 0)
     assert lines.min() >= 0
-    assert lines.max() < 1
+    assert np.all(lines[..., -1] < tables.mu_rho[..., 2, 0])
     assert not lines[:, 0].any()  # the lines of water lie below the cutoff
 
 

@@ -156,7 +156,7 @@ def test_processes_occur_in_proportion_to_their_cross_sections(material, energy)
         assert abs(count - N * p) < SIGMAS * sigma + 3e-4 * N * p  # 3e-4: interpolation
 
 
-@pytest.mark.parametrize("energy", [10.0, 32.5, 36.0, 60.0, 140.0])  # the K edge is at 33.2
+@pytest.mark.parametrize("energy", [10.0, 32.5, 33.17, 33.3, 36.0, 60.0, 140.0])  # K edge: 33.17
 @pytest.mark.parametrize("material", range(len(MATERIALS)))
 def test_a_collision_deposits_the_energy_that_the_track_length_scores(material, energy):
     outcome, _ = collide(tables(), energy, material, N, 4).T
@@ -171,8 +171,9 @@ def test_fluorescence_occurs_with_its_yield_and_is_isotropic(energy):
     material = 2
     row, fraction = grid_position(tables(), energy)
     xi = (np.arange(N) + 0.5) / N  # a lattice: exact to 1/N
+    photo = interpolate(tables().mu_rho, row, fraction, material, 2)
     kev = np.array(
-        [sample_fluorescence_kev(tables(), row, fraction, material, x) for x in xi[::20]]
+        [sample_fluorescence_kev(tables(), row, fraction, material, photo, x) for x in xi[::20]]
     )
     tau = float(xs.material_cm2_g("photo", MATERIALS[material], energy)[0])
     tau_iodine = 0.1 * float(xs.element_cm2_g("photo", 53, energy)[0])

@@ -22,6 +22,7 @@ def deposit(**changes) -> EnergyDeposit:
         "energy_kev": ENERGY,
         "relative_uncertainty": np.full(BOX.grid.shape, 0.1, dtype=np.float32),
         "organ_batches_kev_g": BATCHES,
+        "organ_segments_kev_g": np.empty(0),
         "organ_mass_g": np.array([3.0, 5.0]),
         "organ_volume_ml": np.array([2.9, 5.1]),
         "organs": ("liver", "spleen"),

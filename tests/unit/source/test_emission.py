@@ -150,6 +150,22 @@ def test_z_follows_the_tube_current():
     assert stats.kstest(first, stats.uniform(0.0, 10.0).cdf).pvalue > FALSE_ALARM
 
 
+def test_segments_follow_each_other_with_equal_photons():
+    source = ct_source()
+    tables = source.emission_tables(CORNER_MM)._replace(batch_histories=N, segments=8)
+    z = 10.0 * emit_many(tables, 1, N)[:, 2] + CORNER_MM[2]
+    by_segment = z.reshape(8, -1)
+    assert np.all(by_segment.max(axis=1)[:-1] <= by_segment.min(axis=1)[1:] + 1e-9)
+    # the current is 1, 3, 0, 2 in bins of 10 mm: segments end at equal shares of it
+    edges = np.interp(np.arange(9) / 8, [0, 1 / 6, 4 / 6, 4 / 6, 1], [0, 10, 20, 30, 40])
+    for segment, low, high in zip(by_segment, edges[:-1], edges[1:], strict=True):
+        assert segment.min() >= low - 1e-9
+        assert segment.max() <= high + 10.0 * (low <= 20.0 < high) + 1e-9
+    assert not np.any((z > 20.0 + 1e-9) & (z < 30.0 - 1e-9))
+    plain = photons(source)["position"][:, 2]
+    assert stats.ks_2samp(z, plain).pvalue > 1e-7
+
+
 def test_unknown_start_angle_gives_all_angles_alike_and_independent_of_z():
     source = ct_source()
     sample = photons(source)

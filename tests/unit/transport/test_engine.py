@@ -281,6 +281,7 @@ from milligray.patient.patient import Patient
 from milligray.source.beams import FieldBeam
 from milligray.source.spectrum import Spectrum
 from milligray.transport.monte_carlo.cpu import run_batch
+from milligray.transport.monte_carlo.history import STACK_SHAPE
 from milligray.transport.monte_carlo.matter import pack_matter
 from milligray.volume import Grid
 
@@ -295,11 +296,15 @@ beam = FieldBeam(
     field_axes=((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)), field_size_mm=(50.0, 50.0),
     spectrum=Spectrum.monoenergetic(60.0),
 )
-matter, tables = pack_matter(patient, max_energy_kev=60.0, ambient="air")
+matter, tables = pack_matter(
+    patient, max_energy_kev=60.0, ambient="air", window_z_mm=(15.0, 25.0)
+)
 emission = beam.emission_tables(grid.corner_lps_mm)
-for estimator in (0, 1):
-    tally = np.zeros(27)
-    run_batch(estimator, 3, 100, 150, emission, matter, tables, tally)
+for estimator in (0, 1, 2):
+    tally = np.zeros(125)
+    run_batch(
+        estimator, 3, 100, 150, emission, matter, tables, np.zeros(STACK_SHAPE), tally
+    )
     print(" ".join(f"{value:.12g}" for value in tally))
 """
 
@@ -316,6 +321,6 @@ def test_interpreted_histories_equal_compiled_ones():
         lines = done.stdout.strip().splitlines()
         outputs.append(np.array([[float(v) for v in line.split()] for line in lines]))
     compiled, interpreted = outputs
-    assert compiled.shape == (2, 27)
+    assert compiled.shape == (3, 125)
     assert np.all(compiled.sum(axis=1) > 0)
     assert np.allclose(interpreted, compiled, rtol=1e-5, atol=1e-4)

@@ -13,22 +13,23 @@ from milligray.errors import InputError
 from milligray.patient.patient import Patient
 from milligray.segment.mass_weights import OrganMassWeights, organ_mass_weights
 from milligray.segment.organs import OrganMap
-from milligray.source.emission import EmissionTables
+from milligray.source.emission_tables import EmissionTables
 from milligray.transport.deposit import EnergyDeposit
-from milligray.transport.monte_carlo.batches import (
-    BatchPool,
-    Tally,
-    available_threads,
-    flush,
-    run_batches,
-)
-from milligray.transport.monte_carlo.cpu import ANALOGUE, TRACK_LENGTH
-from milligray.transport.monte_carlo.matter import pack_matter
+from milligray.transport.monte_carlo.batches import BatchPool, available_threads
+from milligray.transport.monte_carlo.devices import choose_device
+from milligray.transport.monte_carlo.history import ANALOGUE, TENTATIVE_COLLISION, TRACK_LENGTH
+from milligray.transport.monte_carlo.matter import on_padded_grid, pack_matter, without_border
+from milligray.transport.monte_carlo.run import run_on
 from milligray.typing import FloatArray
 
-Estimator = Literal["track-length", "analogue"]
-ESTIMATORS: dict[str, int] = {"analogue": ANALOGUE, "track-length": TRACK_LENGTH}
+Estimator = Literal["track-length", "tentative-collision", "analogue"]
+ESTIMATORS: dict[str, int] = {
+    "analogue": ANALOGUE,
+    "track-length": TRACK_LENGTH,
+    "tentative-collision": TENTATIVE_COLLISION,
+}
 MIN_BATCHES = 32
+MAX_SEGMENTS = 1000
 BATCHES_PER_CHECK = 8
 """The goal is looked at after these, whatever the number of threads, so the result is the same."""
 
@@ -39,6 +40,10 @@ class Source(Protocol):
     @property
     def max_energy_kev(self) -> float:
         """Highest photon energy [keV]."""
+
+    @property
+    def irradiated_z_mm(self) -> tuple[float, float] | None:
+        """Range along z (LPS) that it irradiates directly; None if that says little."""
 
     def emission_tables(self, corner_lps_mm: FloatArray) -> EmissionTables:
         """Kernel tables in the coordinates of the transport box."""
@@ -89,10 +94,13 @@ def transport_photons(
     precision_organs: npt.NDArray[np.bool_] | None = None,
     estimator: Estimator = "track-length",
     ambient: str = "vacuum",
+    weight_window: bool = True,
     threads: int | None = None,
+    device: str = "cpu",
     max_histories: int = 10**10,
     max_seconds: float | None = None,
     progress: Callable[[Progress], None] | None = None,
+    segments: int = 1,
     pool: BatchPool | None = None,
 ) -> EnergyDeposit:
     """Transport photons through a patient and score the energy imparted.
@@ -114,12 +122,21 @@ def transport_photons(
         Organs to score; needed with `precision`.
     precision_organs : ndarray of bool, shape (n_organs,), optional
         Organs the goal holds for; default: those of at least 10 mL.
-    estimator : {"track-length", "analogue"}
+    estimator : {"track-length", "tentative-collision", "analogue"}
     ambient : {"vacuum", "air"}
+    weight_window : bool
+        Split photons that leave the irradiated range along z, for organs beyond it; the means are
+        the same. The analogue estimator never does.
     threads : int, optional
         Default: all processors.
+    device : {"cpu", "cuda", "auto"}
+        The histories are the same on each; ``"auto"`` takes a GPU where one works.
     max_histories, max_seconds : limits for `precision`.
     progress : callable, optional
+    segments : int
+        Parts of a CT scan along z, of equal photons, whose organ doses are kept apart: so the
+        doses of other tube-current profiles follow without another transport
+        (`milligray.score.current_profiles`). CPUs only.
     pool : BatchPool, optional
         Computes the batches, elsewhere for example; the result is the same.
 
@@ -137,36 +154,42 @@ def transport_photons(
         raise InputError("a precision needs organs to judge it by")
     if estimator not in ESTIMATORS:
         raise InputError(f"estimator must be one of {sorted(ESTIMATORS)}, got {estimator!r}")
+    if not 1 <= segments <= MAX_SEGMENTS:
+        raise InputError(f"segments must lie between 1 and {MAX_SEGMENTS}, got {segments}")
     if not 0 <= seed < 2**63:
         raise InputError(f"seed must lie between 0 and 2**63 - 1, got {seed}")
     if isinstance(organs, OrganMap):
         organs = organ_mass_weights(patient, organs)
-    threads = threads or available_threads()
+    place = choose_device(device)
+    threads = 1 if place.kind == "cuda" else threads or available_threads()
     started = time.perf_counter()
-    matter, tables = pack_matter(patient, max_energy_kev=source.max_energy_kev, ambient=ambient)
-    emission = source.emission_tables(patient.grid.corner_lps_mm)
-    n_voxels = matter.voxels.size
-    batch_histories = max(20_000, n_voxels // 10)
+    matter, tables = pack_matter(
+        patient, max_energy_kev=source.max_energy_kev, ambient=ambient,
+        window_z_mm=source.irradiated_z_mm if weight_window else None,
+    )  # fmt: skip
+    batch_histories = max(20_000, patient.density_g_cm3.size // 50)
     max_batches = -(-max_histories // batch_histories)
     if histories is not None:
         max_batches = max(MIN_BATCHES, -(-histories // batch_histories))
         batch_histories = -(-histories // max_batches)
+    emission = source.emission_tables(patient.grid.corner_lps_mm)
+    batch_histories += -batch_histories % segments
+    emission = emission._replace(batch_histories=batch_histories, segments=segments)
 
     scoring = _organ_scoring(patient, organs)
     if precision_organs is None and organs is not None:
         precision_organs = organs.volume_ml >= 10.0
         if not np.any(precision_organs):
             precision_organs = np.ones(len(organs.names), dtype=bool)
-    total = np.zeros(n_voxels)
-    total_squared = np.zeros(n_voxels)
+    organ_segments: list[FloatArray] = []
     organ_batches: list[FloatArray] = []
     converged = precision is None
 
-    def on_batch(number: int, tally: Tally) -> bool:
+    def on_batch(number: int, organ_sums: FloatArray) -> bool:
         nonlocal converged
-        if scoring is not None:
-            organ_batches.append(scoring @ tally / batch_histories)
-        flush(tally, total, total_squared)
+        if segments > 1:
+            organ_segments.append(organ_sums / batch_histories)
+        organ_batches.append(organ_sums.sum(axis=0) / batch_histories)
         n = number + 1
         if n % BATCHES_PER_CHECK:
             return True
@@ -193,21 +216,25 @@ def transport_photons(
             return False
         return max_seconds is None or precision is None or elapsed < max_seconds
 
-    n = run_batches(
-        emission, matter, tables, estimator=ESTIMATORS[estimator], seed=seed,
-        batch_histories=batch_histories, n_bins=n_voxels, threads=threads,
-        on_batch=on_batch, max_batches=max_batches, pool=pool,
+    sums = run_on(
+        place, emission, matter, tables, estimator=ESTIMATORS[estimator], seed=seed,
+        batch_histories=batch_histories, max_energy_kev=source.max_energy_kev,
+        n_bins=matter.words.size, regions=scoring, keep_bins=True, threads=threads,
+        on_batch=on_batch, max_batches=max_batches, segments=segments, pool=pool,
     )  # fmt: skip
-    mean = total / n
-    variance = np.maximum(total_squared / n - mean * mean, 0.0) / max(n - 1, 1)
+    n = sums.batches
+    mean = sums.total / n
+    variance = np.maximum(sums.total_squared / n - mean * mean, 0.0) / max(n - 1, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(mean > 0, np.sqrt(variance) / mean, 0.0)
     shape = patient.grid.shape
+    energy, relative = without_border(mean, shape), without_border(relative, shape)
     return EnergyDeposit(
         grid=patient.grid,
-        energy_kev=(mean / batch_histories).reshape(shape),
-        relative_uncertainty=relative.reshape(shape).astype(np.float32),
+        energy_kev=energy / batch_histories,
+        relative_uncertainty=relative.astype(np.float32),
         organ_batches_kev_g=np.array(organ_batches).reshape(n, -1),
+        organ_segments_kev_g=np.array(organ_segments),
         organ_mass_g=_organ_mass(organs),
         organ_volume_ml=np.asarray(organs.volume_ml) if organs else np.empty(0),
         organs=organs.names if organs else (),
@@ -217,6 +244,8 @@ def transport_photons(
         seed=seed,
         seconds=time.perf_counter() - started,
         threads=threads,
+        device=place.kind,
+        gpu=place.name,
         converged=converged,
     )
 
@@ -230,7 +259,7 @@ def _organ_mass(organs: OrganMassWeights | None) -> FloatArray:
 def _organ_scoring(
     patient: Patient, organs: OrganMassWeights | None
 ) -> scipy.sparse.csr_matrix | None:
-    """Matrix that turns voxel energies [keV] into mean organ doses [keV/g].
+    """Matrix that turns energies [keV] on the padded grid into mean organ doses [keV/g].
 
     ``D_organ = sum_v m_ov (E_v / m_v) / sum_v m_ov``.
     """
@@ -245,4 +274,4 @@ def _organ_scoring(
         empty = [n for n, m in zip(organs.names, organ_mass, strict=True) if m <= 0]
         raise InputError(f"organs without mass on the transport grid: {', '.join(empty)}")
     scaled = scipy.sparse.diags(1.0 / organ_mass) @ organs.weights_g @ scipy.sparse.diags(inverse)
-    return scaled.tocsr()
+    return on_padded_grid(scaled.tocsr(), patient.grid.shape)

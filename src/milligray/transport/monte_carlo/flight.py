@@ -1,103 +1,54 @@
-"""Flights between collisions: Woodcock tracking and the voxel march that scores track length."""
+"""Flights between collisions: Woodcock tracking, and the voxel march that scores track length."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from milligray.physics.compiled import physics
 from milligray.physics.geometry import distance_to_box_cm, voxel_of
 from milligray.physics.interactions import PhotonTables, interpolate
 from milligray.physics.random import uniform4
+from milligray.transport.monte_carlo.tally import Tally, add_to_tally
+from milligray.transport.monte_carlo.voxels import (
+    BORDER,
+    Matter,
+    cell_at,
+    cell_of,
+    tally_index,
+    unpack_density,
+    unpack_material,
+)
 
-DENSITY_UNIT_G_CM3 = 1e-6
-_DENSITY_MASK = np.uint32(0xFFFFFF)
-_MATERIAL_SHIFT = np.uint32(24)
-
-
-class Matter(NamedTuple):
-    """The transport box, ready for a kernel.
-
-    Parameters
-    ----------
-    voxels : ndarray, shape (nz * ny * nx,), uint32
-        Material in the upper 8 bits, density in steps of 1e-6 g/cm3 in the lower 24
-        (up to 16.7 g/cm3).
-    nx, ny, nz : int
-    dx, dy, dz : float [cm]
-    majorant : ndarray, shape (n_energy,), float32 [1/cm]
-        Largest attenuation coefficient in the box at each row of the energy grid.
-    has_outliers : bool
-        A few voxels (metal) attenuate far more than all others, so that Woodcock tracking would
-        take tiny steps everywhere; the voxel march then takes its place.
-    ambient_density : float [g/cm3]
-        Density of the medium around the box; 0 is vacuum.
-    ambient_material : int
-    ambient_radius : float [cm]
-        Photons beyond this distance from the center of the box are lost.
-    tally_bin : ndarray, shape (nz * ny * nx,) or (0,), int32
-        Tally bin of every voxel; empty: the bin is the voxel.
-    """
-
-    voxels: npt.NDArray[np.uint32]
-    nx: int
-    ny: int
-    nz: int
-    dx: float
-    dy: float
-    dz: float
-    majorant: npt.NDArray[np.float32]
-    has_outliers: bool
-    ambient_density: float
-    ambient_material: int
-    ambient_radius: float
-    tally_bin: npt.NDArray[np.int32]
-
-
-@physics
-def unpack_density(word: np.uint32) -> float:
-    """Density of a packed voxel [g/cm3]."""
-    return np.float64(word & _DENSITY_MASK) * DENSITY_UNIT_G_CM3
-
-
-@physics
-def unpack_material(word: np.uint32) -> int:
-    """Material index of a packed voxel."""
-    return int(np.int64(word >> _MATERIAL_SHIFT))
-
-
-@physics
-def tally_index(matter: Matter, voxel: int) -> int:
-    """Tally bin of a voxel."""
-    if matter.tally_bin.shape[0] == 0:
-        return voxel
-    return int(matter.tally_bin[voxel])
+_SMALLEST_COSINE = 1e-12
 
 
 @physics
 def woodcock_flight(
-    matter: Matter, tables: PhotonTables,
-    x: float, y: float, z: float, u: float, v: float, w: float, row: int, fraction: float,
-    seed: np.uint64, history: np.uint64, draw: int,
+    matter: Matter, tables: PhotonTables, tally: Tally,
+    x: float, y: float, z: float, u: float, v: float, w: float, energy_kev: float,
+    row: int, fraction: float, seed: np.uint64, history: np.uint64, draw: int, branch: int,
+    is_scored: bool,
 ) -> tuple[int, float, float, float, int]:  # fmt: skip
     """Fly to the next real collision by Woodcock tracking (Woodcock et al. 1965).
 
+    If asked to, every tentative collision, real or virtual, scores ``E mu_tr / majorant``, the
+    expected collision kerma there.
+
     Returns
     -------
-    voxel : int
+    cell : int
         Where the collision is; -1 if the photon left the box.
     x, y, z : float [cm]
     draw : int
     """
-    nx, ny, nz = matter.nx, matter.ny, matter.nz
+    nx, ny, nz = np.uint64(matter.nx), np.uint64(matter.ny), np.uint64(matter.nz)
     inverse_x, inverse_y, inverse_z = 1.0 / matter.dx, 1.0 / matter.dy, 1.0 / matter.dz
-    extent_x, extent_y, extent_z = nx * matter.dx, ny * matter.dy, nz * matter.dz
-    low = matter.majorant[row]
-    majorant = low + fraction * (matter.majorant[row + 1] - low)
+    one = np.uint64(1)
+    index = np.uint64(row)
+    majorant = matter.majorant[index, 0] + np.float32(fraction) * matter.majorant[index, 1]
     inverse_majorant = 1.0 / majorant
     while True:
-        xi_0, xi_1, xi_2, xi_3 = uniform4(seed, history, draw)
+        xi_0, xi_1, xi_2, xi_3 = uniform4(seed, history, draw, branch)
         draw += 1
         for half in range(2):
             xi_step = xi_0 if half == 0 else xi_2
@@ -106,34 +57,116 @@ def woodcock_flight(
             x += t * u
             y += t * v
             z += t * w
-            if x < 0.0 or y < 0.0 or z < 0.0 or x >= extent_x or y >= extent_y or z >= extent_z:
+            # + 1: the border; a place below the box truncates to 0 or wraps to a huge number
+            i = np.uint64(np.int64(x * inverse_x + 1.0))
+            j = np.uint64(np.int64(y * inverse_y + 1.0))
+            k = np.uint64(np.int64(z * inverse_z + 1.0))
+            if i - one >= nx or j - one >= ny or k - one >= nz:
                 return -1, x, y, z, draw
-            i = min(int(x * inverse_x), nx - 1)
-            j = min(int(y * inverse_y), ny - 1)
-            k = min(int(z * inverse_z), nz - 1)
-            voxel = (k * ny + j) * nx + i
-            word = matter.voxels[voxel]
-            mu = unpack_density(word) * interpolate(
-                tables.mu_rho, row, fraction, unpack_material(word), 0
-            )
+            cell = cell_at(matter, i, j, k)
+            word = matter.words[cell]
+            density, material = unpack_density(word), unpack_material(word)
+            mu = density * interpolate(tables.mu_rho, row, fraction, material, 0)
+            if is_scored:
+                mu_tr = density * interpolate(tables.mu_rho, row, fraction, material, 1)
+                score = energy_kev * mu_tr * inverse_majorant
+                add_to_tally(tally, tally_index(matter, cell), score)
             if xi_accept * majorant < mu:
-                return voxel, x, y, z, draw
+                return int(np.int64(cell)), x, y, z, draw
+
+
+@physics
+def local_woodcock_flight(
+    matter: Matter, tables: PhotonTables, tally: Tally,
+    x: float, y: float, z: float, u: float, v: float, w: float, energy_kev: float,
+    row: int, fraction: float, seed: np.uint64, history: np.uint64, draw: int, branch: int,
+    is_scored: bool,
+) -> tuple[int, float, float, float, int]:  # fmt: skip
+    """Do what `woodcock_flight` does, with a majorant for every block of voxels.
+
+    The optical depth to the next tentative collision is used up block by block, so bone or metal
+    shortens the steps only where it is.
+    """
+    nx, ny, nz = np.uint64(matter.nx), np.uint64(matter.ny), np.uint64(matter.nz)
+    inverse_x, inverse_y, inverse_z = 1.0 / matter.dx, 1.0 / matter.dy, 1.0 / matter.dz
+    one = np.uint64(1)
+    index = np.uint64(row)
+    n_k, n_j, n_i = matter.block_level.shape
+    size_x, size_y, size_z = matter.block_x, matter.block_y, matter.block_z
+    block_i = voxel_of(x, 1.0 / size_x, n_i)
+    block_j = voxel_of(y, 1.0 / size_y, n_j)
+    block_k = voxel_of(z, 1.0 / size_z, n_k)
+    inverse_u = 1.0 / max(abs(u), _SMALLEST_COSINE)
+    inverse_v = 1.0 / max(abs(v), _SMALLEST_COSINE)
+    inverse_w = 1.0 / max(abs(w), _SMALLEST_COSINE)
+    next_x = max(0.0, (block_i + 1) * size_x - x if u > 0.0 else x - block_i * size_x) * inverse_u
+    next_y = max(0.0, (block_j + 1) * size_y - y if v > 0.0 else y - block_j * size_y) * inverse_v
+    next_z = max(0.0, (block_k + 1) * size_z - z if w > 0.0 else z - block_k * size_z) * inverse_w
+    level = matter.block_level[block_k, block_j, block_i]
+    low = matter.level_majorant[level, index, 0]
+    majorant = low + np.float32(fraction) * matter.level_majorant[level, index, 1]
+    travelled = 0.0
+    while True:
+        xi_0, xi_1, xi_2, xi_3 = uniform4(seed, history, draw, branch)
+        draw += 1
+        for half in range(2):
+            xi_accept = xi_1 if half == 0 else xi_3
+            depth = -math.log(xi_0 if half == 0 else xi_2)
+            crossing = min(next_x, next_y, next_z)
+            while majorant * (crossing - travelled) < depth:
+                depth -= majorant * (crossing - travelled)
+                travelled = crossing
+                if next_x < next_y and next_x < next_z:
+                    block_i += 1 if u > 0.0 else -1
+                    next_x += size_x * inverse_u
+                elif next_y < next_z:
+                    block_j += 1 if v > 0.0 else -1
+                    next_y += size_y * inverse_v
+                else:
+                    block_k += 1 if w > 0.0 else -1
+                    next_z += size_z * inverse_w
+                if (
+                    block_i < 0 or block_j < 0 or block_k < 0
+                    or block_i >= n_i or block_j >= n_j or block_k >= n_k
+                ):  # fmt: skip
+                    return -1, x + travelled * u, y + travelled * v, z + travelled * w, draw
+                level = matter.block_level[block_k, block_j, block_i]
+                low = matter.level_majorant[level, index, 0]
+                majorant = low + np.float32(fraction) * matter.level_majorant[level, index, 1]
+                crossing = min(next_x, next_y, next_z)
+            travelled += depth / majorant
+            x_there, y_there, z_there = x + travelled * u, y + travelled * v, z + travelled * w
+            # as in woodcock_flight; the last blocks may reach beyond the box
+            i = np.uint64(np.int64(x_there * inverse_x + 1.0))
+            j = np.uint64(np.int64(y_there * inverse_y + 1.0))
+            k = np.uint64(np.int64(z_there * inverse_z + 1.0))
+            if i - one >= nx or j - one >= ny or k - one >= nz:
+                return -1, x_there, y_there, z_there, draw
+            cell = cell_at(matter, i, j, k)
+            word = matter.words[cell]
+            density, material = unpack_density(word), unpack_material(word)
+            mu = density * interpolate(tables.mu_rho, row, fraction, material, 0)
+            if is_scored:
+                mu_tr = density * interpolate(tables.mu_rho, row, fraction, material, 1)
+                add_to_tally(tally, tally_index(matter, cell), energy_kev * mu_tr / majorant)
+            if xi_accept * majorant < mu:
+                return int(np.int64(cell)), x_there, y_there, z_there, draw
 
 
 @physics
 def march_flight(
-    matter: Matter, tables: PhotonTables, tally: npt.NDArray[np.float64],
+    matter: Matter, tables: PhotonTables, tally: Tally,
     x: float, y: float, z: float, u: float, v: float, w: float, energy_kev: float,
-    row: int, fraction: float, optical_depth: float, is_scored: bool,
+    row: int, fraction: float, optical_depth: float,
 ) -> tuple[int, float, float, float]:  # fmt: skip
-    """Fly voxel by voxel until the optical depth is used up; score collision kerma if asked to.
+    """Fly voxel by voxel until the optical depth is used up, and score collision kerma.
 
     Every segment of length t scores ``E mu_tr t``, the expected energy deposit of the photon
     there (track-length estimator, Williamson 1987), with ``mu_tr`` without fluorescence.
 
     Returns
     -------
-    voxel : int
+    cell : int
         Where the collision is; -1 if the photon left the box.
     x, y, z : float [cm]
     """
@@ -141,67 +174,54 @@ def march_flight(
     i = voxel_of(x, 1.0 / matter.dx, nx)
     j = voxel_of(y, 1.0 / matter.dy, ny)
     k = voxel_of(z, 1.0 / matter.dz, nz)
-    step_x = 1 if u > 0.0 else -1
-    step_y = 1 if v > 0.0 else -1
-    step_z = 1 if w > 0.0 else -1
-    delta_x = matter.dx / max(abs(u), 1e-12)
-    delta_y = matter.dy / max(abs(v), 1e-12)
-    delta_z = matter.dz / max(abs(w), 1e-12)
-    next_x = max(0.0, ((i + 1) * matter.dx - x) if u > 0.0 else (x - i * matter.dx)) / max(
-        abs(u), 1e-12
-    )
-    next_y = max(0.0, ((j + 1) * matter.dy - y) if v > 0.0 else (y - j * matter.dy)) / max(
-        abs(v), 1e-12
-    )
-    next_z = max(0.0, ((k + 1) * matter.dz - z) if w > 0.0 else (z - k * matter.dz)) / max(
-        abs(w), 1e-12
-    )
-    stride_y = step_y * nx
-    stride_z = step_z * nx * ny
-    voxel = (k * ny + j) * nx + i
+    inverse_u = 1.0 / max(abs(u), _SMALLEST_COSINE)
+    inverse_v = 1.0 / max(abs(v), _SMALLEST_COSINE)
+    inverse_w = 1.0 / max(abs(w), _SMALLEST_COSINE)
+    delta_x, delta_y, delta_z = matter.dx * inverse_u, matter.dy * inverse_v, matter.dz * inverse_w
+    next_x = max(0.0, (i + 1) * matter.dx - x if u > 0.0 else x - i * matter.dx) * inverse_u
+    next_y = max(0.0, (j + 1) * matter.dy - y if v > 0.0 else y - j * matter.dy) * inverse_v
+    next_z = max(0.0, (k + 1) * matter.dz - z if w > 0.0 else z - k * matter.dz) * inverse_w
+    # unsigned strides: a step back is the two's complement, and indices need no sign test
+    row_of_voxels = np.uint64(nx + 2)
+    slab = np.uint64((nx + 2) * (ny + 2))
+    step_x = np.uint64(1) if u > 0.0 else ~np.uint64(0)
+    step_y = row_of_voxels if v > 0.0 else ~row_of_voxels + np.uint64(1)
+    step_z = slab if w > 0.0 else ~slab + np.uint64(1)
+    voxel = np.uint64(k + 1) * slab + np.uint64(j + 1) * row_of_voxels + np.uint64(i + 1)
     travelled = 0.0
-    material = -1
-    mu_rho = 0.0
-    kerma_rho = 0.0
     while True:
-        word = matter.voxels[voxel]
-        if unpack_material(word) != material:
-            material = unpack_material(word)
-            mu_rho = interpolate(tables.mu_rho, row, fraction, material, 0)
-            kerma_rho = energy_kev * interpolate(tables.mu_rho, row, fraction, material, 1)
+        cell = cell_of(matter, voxel)
+        word = matter.words[cell]
+        material = unpack_material(word)
+        if material == BORDER:
+            return -1, x + travelled * u, y + travelled * v, z + travelled * w
         density = unpack_density(word)
-        mu = density * mu_rho
+        mu = density * interpolate(tables.mu_rho, row, fraction, material, 0)
+        kerma = energy_kev * (density * interpolate(tables.mu_rho, row, fraction, material, 1))
         crossing = min(next_x, next_y, next_z)
         segment = crossing - travelled
         if mu * segment >= optical_depth:
             segment = optical_depth / mu
-            if is_scored:
-                tally[tally_index(matter, voxel)] += density * kerma_rho * segment
+            add_to_tally(tally, tally_index(matter, cell), kerma * segment)
             travelled += segment
-            return voxel, x + travelled * u, y + travelled * v, z + travelled * w
+            return int(np.int64(cell)), x + travelled * u, y + travelled * v, z + travelled * w
         optical_depth -= mu * segment
-        if is_scored:
-            tally[tally_index(matter, voxel)] += density * kerma_rho * segment
+        add_to_tally(tally, tally_index(matter, cell), kerma * segment)
         travelled = crossing
-        if next_x <= next_y and next_x <= next_z:
-            i += step_x
-            if i < 0 or i >= nx:
-                break
-            voxel += step_x
-            next_x += delta_x
-        elif next_y <= next_z:
-            j += step_y
-            if j < 0 or j >= ny:
-                break
-            voxel += stride_y
+        # branches, not selections: along a ray the next axis is well predicted
+        if next_x < next_y:
+            if next_x < next_z:
+                voxel += step_x
+                next_x += delta_x
+            else:
+                voxel += step_z
+                next_z += delta_z
+        elif next_y < next_z:
+            voxel += step_y
             next_y += delta_y
         else:
-            k += step_z
-            if k < 0 or k >= nz:
-                break
-            voxel += stride_z
+            voxel += step_z
             next_z += delta_z
-    return -1, x + travelled * u, y + travelled * v, z + travelled * w
 
 
 @physics

@@ -9,7 +9,8 @@ import scipy.sparse
 
 from milligray.errors import InputError
 from milligray.patient.patient import Patient
-from milligray.transport.monte_carlo.batches import Tally, available_threads, run_batches
+from milligray.transport.monte_carlo.batches import available_threads
+from milligray.transport.monte_carlo.devices import choose_device
 from milligray.transport.monte_carlo.engine import (
     BATCHES_PER_CHECK,
     ESTIMATORS,
@@ -18,7 +19,8 @@ from milligray.transport.monte_carlo.engine import (
     Source,
     batch_statistics,
 )
-from milligray.transport.monte_carlo.matter import pack_matter
+from milligray.transport.monte_carlo.matter import on_padded_grid, pack_matter
+from milligray.transport.monte_carlo.run import run_on
 from milligray.typing import FloatArray
 
 
@@ -53,7 +55,9 @@ def transport_to_regions(
     seed: int = 1,
     estimator: Estimator = "track-length",
     ambient: str = "vacuum",
+    weight_window: bool = False,
     threads: int | None = None,
+    device: str = "cpu",
     batch_histories: int = 100_000,
 ) -> RegionDeposit:
     """Score the energy imparted in regions given by their share of every voxel.
@@ -72,19 +76,27 @@ def transport_to_regions(
         The goal holds for this weighted sum of the regions instead.
     max_histories : int
         Stop there in any case.
+    weight_window : bool
+        See `milligray.transport.monte_carlo.engine.transport_photons`; for regions beyond the beam.
+    device : {"cpu", "cuda", "auto"}
     """
     if membership.shape[1] != patient.density_g_cm3.size:
         raise InputError("membership does not belong to this patient's grid")
-    tally_bin, to_regions = _bins(membership)
+    place = choose_device(device)
+    tally_bin: npt.NDArray[np.int32] | None = None
+    to_regions = on_padded_grid(membership, patient.grid.shape)
+    if place.kind == "cpu":  # few bins stay in its cache; on a GPU threads would queue for them
+        tally_bin, to_regions = _bins(membership)
     matter, tables = pack_matter(
-        patient, max_energy_kev=source.max_energy_kev, ambient=ambient, tally_bin=tally_bin
-    )
+        patient, max_energy_kev=source.max_energy_kev, ambient=ambient, tally_bin=tally_bin,
+        window_z_mm=source.irradiated_z_mm if weight_window else None,
+    )  # fmt: skip
     emission = source.emission_tables(patient.grid.corner_lps_mm)
+    emission = emission._replace(batch_histories=batch_histories)
     results: list[FloatArray] = []
 
-    def on_batch(number: int, tally: Tally) -> bool:
-        results.append(to_regions @ tally / batch_histories)
-        tally[:] = 0.0
+    def on_batch(number: int, sums: FloatArray) -> bool:
+        results.append(sums[0] / batch_histories)
         n = number + 1
         if n % BATCHES_PER_CHECK or n < MIN_BATCHES:
             return True
@@ -95,12 +107,13 @@ def transport_to_regions(
         mask = judged(mean) if judged is not None else np.ones(mean.size, dtype=bool)
         return bool(np.any(relative[mask & (mean > 0)] > precision))
 
-    n = run_batches(
-        emission, matter, tables, estimator=ESTIMATORS[estimator], seed=seed,
-        batch_histories=batch_histories, n_bins=to_regions.shape[1],
+    n = run_on(
+        place, emission, matter, tables, estimator=ESTIMATORS[estimator], seed=seed,
+        batch_histories=batch_histories, max_energy_kev=source.max_energy_kev,
+        n_bins=to_regions.shape[1], regions=to_regions, keep_bins=False,
         threads=threads or available_threads(), on_batch=on_batch,
         max_batches=max(MIN_BATCHES, -(-max_histories // batch_histories)),
-    )  # fmt: skip
+    ).batches  # fmt: skip
     batches = np.array(results)
     mean, relative = batch_statistics(batches)
     return RegionDeposit(
