@@ -32,8 +32,10 @@ N_LEVELS, LEVEL_RATIO = 24, 1.3
 BLOCK_MM = 24.0
 DENSE_PER_CM = 0.05
 """Blocks that attenuate less count for nothing in a photon's path."""
-LOCAL_PAYS = 1.9
-"""Local majorants pay if they are so much below that of the whole box, on average."""
+LOCAL_PAYS, LOCAL_PAYS_LARGE = 1.9, 1.5
+"""Local majorants pay if they are so much below that of the whole box, on average; less is enough
+where the voxels do not fit the processor's cache, so that a tentative collision costs more."""
+LARGE_GRID = 1 << 23
 _CHUNK = 1 << 22
 MIN_CLASSIFIED_VOXELS = 1 << 20
 """Smaller grids fit the processor's cache as they are."""
@@ -244,7 +246,8 @@ def _majorants(
     blocks = padded.reshape(nz, edges[0], ny, edges[1], nx, edges[2]).max(axis=(1, 3, 5))
     local = majorant[blocks, row]
     dense = local > DENSE_PER_CM
-    if not np.any(dense) or local[dense].mean() * LOCAL_PAYS > majorant[-1, row]:
+    pays = LOCAL_PAYS if level.size < LARGE_GRID else LOCAL_PAYS_LARGE
+    if not np.any(dense) or local[dense].mean() * pays > majorant[-1, row]:
         blocks = np.empty((0, 0, 0), dtype=np.uint8)
     return (
         np.ascontiguousarray(blocks),
