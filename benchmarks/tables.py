@@ -165,7 +165,7 @@ def hotspots(found: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         "Steps, collisions and random numbers per history. The parts come from runs that do less:"
-        " photons that miss the box, a patient thinned to 1/10000, scoring at collisions only."
+        " photons that miss the box, a patient thinned to 1/10000, scores that all go to one bin."
     )
     e = found["exam"]
     yield ""
