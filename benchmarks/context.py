@@ -21,17 +21,15 @@ class Context:
 
     def __init__(self, *, quick: bool) -> None:
         self._quick = quick
-        self._load = os.getloadavg()[0]
         self._started = time.perf_counter()
         self._cpu_started = _cpu_seconds()
+        self._busy_started = _busy_seconds()
 
     def close(self) -> dict[str, Any]:
         """Everything as plain values."""
         seconds = time.perf_counter() - self._started
-        own_load = (_cpu_seconds() - self._cpu_started) / seconds
-        after = os.getloadavg()[0]
-        # the average over the last minute holds this run's own load, the one before it does not
-        others = max(0.0, self._load, after - own_load if seconds > 60 else 0.0)
+        own = _cpu_seconds() - self._cpu_started
+        others = max(0.0, _busy_seconds() - self._busy_started - own) / seconds
         threads = available_threads()
         return {
             "date": time.strftime("%Y-%m-%d"), "quick": self._quick, "seconds": seconds,
@@ -39,8 +37,7 @@ class Context:
             "system": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(), "milligray": package_version("milligray"),
             "numba": package_version("numba"), "numpy": package_version("numpy"),
-            "commit": _commit(), "load_before": self._load, "load_after": after,
-            "load_of_others": others, "is_busy": others > BUSY * threads,
+            "commit": _commit(), "load_of_others": others, "is_busy": others > BUSY * threads,
         }  # fmt: skip
 
 
@@ -56,6 +53,14 @@ def installed(package: str) -> bool:
 def _cpu_seconds() -> float:
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
+
+
+def _busy_seconds() -> float:
+    """Processor time that all programs of the machine have used."""
+    with Path("/proc/stat").open(encoding="ascii") as stat:
+        ticks = [int(word) for word in stat.readline().split()[1:]]
+    idle, waiting, steal = ticks[3], ticks[4], ticks[7]
+    return (sum(ticks[:8]) - idle - waiting - steal) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory_gb() -> float:

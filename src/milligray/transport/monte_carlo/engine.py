@@ -7,7 +7,6 @@ from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
 
 from milligray.errors import InputError
 from milligray.patient.patient import Patient
@@ -18,7 +17,12 @@ from milligray.transport.deposit import EnergyDeposit
 from milligray.transport.monte_carlo.batches import BatchPool, available_threads
 from milligray.transport.monte_carlo.devices import choose_device
 from milligray.transport.monte_carlo.history import ANALOGUE, TENTATIVE_COLLISION, TRACK_LENGTH
-from milligray.transport.monte_carlo.matter import on_padded_grid, pack_matter, without_border
+from milligray.transport.monte_carlo.matter import pack_matter, without_border
+from milligray.transport.monte_carlo.organ_scoring import (
+    organ_mass_g,
+    organ_scoring,
+    window_halving_cm,
+)
 from milligray.transport.monte_carlo.run import run_on
 from milligray.typing import FloatArray
 
@@ -163,10 +167,6 @@ def transport_photons(
     place = choose_device(device)
     threads = 1 if place.kind == "cuda" else threads or available_threads()
     started = time.perf_counter()
-    matter, tables = pack_matter(
-        patient, max_energy_kev=source.max_energy_kev, ambient=ambient,
-        window_z_mm=source.irradiated_z_mm if weight_window else None,
-    )  # fmt: skip
     batch_histories = max(20_000, patient.density_g_cm3.size // 50)
     max_batches = -(-max_histories // batch_histories)
     if histories is not None:
@@ -176,11 +176,16 @@ def transport_photons(
     batch_histories += -batch_histories % segments
     emission = emission._replace(batch_histories=batch_histories, segments=segments)
 
-    scoring = _organ_scoring(patient, organs)
+    scoring = organ_scoring(patient, organs)
     if precision_organs is None and organs is not None:
         precision_organs = organs.volume_ml >= 10.0
         if not np.any(precision_organs):
             precision_organs = np.ones(len(organs.names), dtype=bool)
+    window_z_mm = source.irradiated_z_mm if weight_window else None
+    matter, tables = pack_matter(
+        patient, max_energy_kev=source.max_energy_kev, ambient=ambient, window_z_mm=window_z_mm,
+        window_halving_cm=window_halving_cm(patient, organs, precision_organs, window_z_mm),
+    )  # fmt: skip
     organ_segments: list[FloatArray] = []
     organ_batches: list[FloatArray] = []
     converged = precision is None
@@ -235,7 +240,7 @@ def transport_photons(
         relative_uncertainty=relative.astype(np.float32),
         organ_batches_kev_g=np.array(organ_batches).reshape(n, -1),
         organ_segments_kev_g=np.array(organ_segments),
-        organ_mass_g=_organ_mass(organs),
+        organ_mass_g=organ_mass_g(organs),
         organ_volume_ml=np.asarray(organs.volume_ml) if organs else np.empty(0),
         organs=organs.names if organs else (),
         estimator=estimator,
@@ -248,30 +253,3 @@ def transport_photons(
         gpu=place.name,
         converged=converged,
     )
-
-
-def _organ_mass(organs: OrganMassWeights | None) -> FloatArray:
-    if organs is None:
-        return np.empty(0)
-    return np.asarray(organs.weights_g.sum(axis=1)).ravel()
-
-
-def _organ_scoring(
-    patient: Patient, organs: OrganMassWeights | None
-) -> scipy.sparse.csr_matrix | None:
-    """Matrix that turns energies [keV] on the padded grid into mean organ doses [keV/g].
-
-    ``D_organ = sum_v m_ov (E_v / m_v) / sum_v m_ov``.
-    """
-    if organs is None:
-        return None
-    if organs.weights_g.shape != (len(organs.names), patient.density_g_cm3.size):
-        raise InputError("organ weights do not belong to this patient's transport grid")
-    voxel_mass = patient.mass_g.ravel().astype(np.float64)
-    inverse = np.divide(1.0, voxel_mass, out=np.zeros_like(voxel_mass), where=voxel_mass > 0)
-    organ_mass = _organ_mass(organs)
-    if np.any(organ_mass <= 0):
-        empty = [n for n, m in zip(organs.names, organ_mass, strict=True) if m <= 0]
-        raise InputError(f"organs without mass on the transport grid: {', '.join(empty)}")
-    scaled = scipy.sparse.diags(1.0 / organ_mass) @ organs.weights_g @ scipy.sparse.diags(inverse)
-    return on_padded_grid(scaled.tocsr(), patient.grid.shape)

@@ -57,6 +57,7 @@ def pack_matter(
     ambient: str = "vacuum",
     tally_bin: npt.NDArray[np.int32] | None = None,
     window_z_mm: tuple[float, float] | None = None,
+    window_halving_cm: float = WINDOW_HALVING_CM,
 ) -> tuple[Matter, PhotonTables]:
     """Kernel arrays of a patient and the interaction tables of its materials.
 
@@ -72,6 +73,8 @@ def pack_matter(
     window_z_mm : (low, high), optional [mm, LPS]
         Range that the source irradiates: outside it photons are split, and weigh less the farther
         away, so that organs beyond the beam are reached by many. Default: no splitting.
+    window_halving_cm : float [cm]
+        Over this length the weights halve.
     """
     if ambient not in ("vacuum", "air"):
         raise InputError(f"ambient must be 'vacuum' or 'air', got {ambient!r}")
@@ -107,19 +110,21 @@ def pack_matter(
         ambient_density=AIR_DENSITY_G_CM3 if ambient == "air" else 0.0,
         ambient_material=len(patient.materials),
         ambient_radius=AMBIENT_RADIUS_CM,
-        **_window(patient, window_z_mm),
+        **_window(patient, window_z_mm, window_halving_cm),
     )
     return matter, tables
 
 
-def _window(patient: Patient, z_mm: tuple[float, float] | None) -> dict[str, Any]:
+def _window(
+    patient: Patient, z_mm: tuple[float, float] | None, halving_cm: float
+) -> dict[str, Any]:
     if z_mm is None:
         return {"window_low": 0.0, "window_high": 0.0, "window_per_cm": 0.0}
     low, high = ((z - patient.grid.corner_lps_mm[2]) * CM_PER_MM for z in z_mm)
     return {
         "window_low": float(low),
         "window_high": float(high),
-        "window_per_cm": math.log(2.0) / WINDOW_HALVING_CM,
+        "window_per_cm": math.log(2.0) / halving_cm,
     }
 
 
