@@ -119,10 +119,8 @@ def _ns_per_history(problem: Problem, histories: int, seed: int) -> float:
 
 
 def _ns_into_one_bin(problem: Problem, histories: int, seed: int) -> float:
-    """All scores but those of one voxel go to one bin, which stays in the cache."""
-    n = problem.patient.density_g_cm3.size
-    heaviest = int(np.argmax(problem.patient.density_g_cm3))
-    nearly_nothing = scipy.sparse.csr_matrix(([1.0], ([0], [heaviest])), shape=(1, n))
+    """All scores go to one bin, which stays in the cache."""
+    whole = scipy.sparse.csr_matrix(np.ones((1, problem.patient.density_g_cm3.size)))
     stamps: list[float] = []
 
     def judged(mean: FloatArray) -> BoolArray:
@@ -131,7 +129,7 @@ def _ns_into_one_bin(problem: Problem, histories: int, seed: int) -> float:
 
     batch = max(1, histories // (2 * MIN_BATCHES))
     transport_to_regions(
-        problem.patient, problem.source, nearly_nothing, precision=1e-9, judged=judged, seed=seed,
+        problem.patient, problem.source, whole, precision=1e-9, judged=judged, seed=seed,
         max_histories=2 * MIN_BATCHES * batch, batch_histories=batch, threads=1,
     )  # fmt: skip
     timed_histories = (len(stamps) - 1) * BATCHES_PER_CHECK * batch
