@@ -1,0 +1,1 @@
+"""Training sets: inputs of the networks and Monte Carlo targets with their uncertainty."""
