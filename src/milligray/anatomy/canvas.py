@@ -1,0 +1,126 @@
+"""The canvas: what has been claimed so far, and what is still free."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from milligray.anatomy.blueprint import Structure
+from milligray.anatomy.frame import VoxelFrame
+from milligray.anatomy.parameters import AnatomyParameters
+from milligray.anatomy.targets import reference_mass_g, target_of, tissue_density, tissue_rows
+from milligray.errors import InputError
+from milligray.typing import BoolArray, FloatArray, LabelArray
+from milligray.volume import Grid
+
+Box = tuple[slice, slice, slice]
+CAVITY = "trunk_cavity"
+CAVITY_REACH_MM = 90.0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Canvas:
+    """Structure and tissue of every voxel while an anatomy is being made.
+
+    Parameters
+    ----------
+    grid : Grid
+    frame : VoxelFrame
+    regions : dict of str to Structure
+    """
+
+    grid: Grid
+    frame: VoxelFrame
+    regions: dict[str, Structure]
+    structure: LabelArray = field(init=False)
+    tissue: LabelArray = field(init=False)
+    names: dict[int, str] = field(default_factory=dict)
+    levels: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.structure = np.zeros(self.grid.shape, dtype=np.uint16)
+        self.tissue = np.zeros(self.grid.shape, dtype=np.uint8)
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel [mL]."""
+        return self.grid.voxel_volume_cm3
+
+    def box_of(self, structure: Structure) -> Box | None:
+        """Voxels that a structure may claim; None if it lies beside the grid."""
+        return self.frame.box_of(*structure.bounds())
+
+    def free(self, box: Box, structure: Structure, part: VoxelFrame) -> BoolArray:
+        """Voxels of a box that are not taken and lie within the regions a structure is bound to."""
+        allowed = np.asarray(self.structure[box] == 0)
+        for name in structure.inside:
+            allowed &= self._region(name, part) < self.levels.get(name, 0.0)
+        for name in structure.outside:
+            allowed &= self._region(name, part) >= self.levels.get(name, 0.0)
+        return allowed
+
+    def paint(
+        self, box: Box, taken: BoolArray, structure: Structure, core: BoolArray | None
+    ) -> None:
+        """Give voxels to a structure."""
+        label = self.new_label(structure.name)
+        self.structure[box][taken] = label
+        self.tissue[box][taken] = tissue_code(structure.tissue)
+        if core is not None:
+            self.tissue[box][core] = tissue_code(structure.core)
+
+    def new_label(self, name: str) -> int:
+        """The next label, for a structure of this name."""
+        label = len(self.names) + 1
+        self.names[label] = name
+        return label
+
+    def widen_cavity(self, organs: list[Structure], parameters: AnatomyParameters) -> None:
+        """Find the level at which the trunk cavity holds its organs and the visceral fat."""
+        wanted = visceral_fat_ml(parameters)
+        for organ in organs:
+            target = target_of(organ, parameters)
+            if target is not None and CAVITY in organ.inside:
+                wanted += target.volume_ml
+        region = self.regions[CAVITY]
+        low, high = region.bounds()
+        found = self.frame.box_of(low - CAVITY_REACH_MM, high + CAVITY_REACH_MM)
+        if found is None:
+            raise InputError("the grid does not hold the trunk")
+        values = region.field(self.frame.part(found))
+        values[self.structure[found] != 0] = np.inf
+        # it widens in front and at the sides, not up into the chest or down below the pelvis
+        zc = self.frame.zc[found[0]]
+        values[(zc < low[2]) | (zc > high[2])] = np.inf
+        count = round(wanted / self.voxel_ml)
+        self.levels[CAVITY] = float(np.partition(values.ravel(), count)[count])
+
+    def _region(self, name: str, part: VoxelFrame) -> FloatArray:
+        if name not in self.regions:
+            raise InputError(f"no region {name!r} in the blueprint")
+        return self.regions[name].field(part)
+
+
+def tissue_code(name: str) -> int:
+    """Row of a tissue in the shipped table."""
+    codes = list(tissue_rows())
+    if name not in codes:
+        raise InputError(f"no tissue {name!r} in anatomy/tissues.csv")
+    return codes.index(name)
+
+
+VISCERAL_SHARE = {"male": 0.18, "female": 0.09}
+"""Share of the separable fat that lies in the trunk cavity at the reference weight."""
+
+
+def visceral_fat_ml(parameters: AnatomyParameters) -> float:
+    """Volume of the fat between the organs of the abdomen [mL]."""
+    excess_kg = max(parameters.weight_kg - reference_weight_kg(parameters), -8.0)
+    fat_g = reference_mass_g("adipose_separable", "whole", parameters) * parameters.height_ratio**2
+    share = VISCERAL_SHARE[parameters.sex]
+    grams = share * (fat_g + 750.0 * excess_kg)
+    return max(grams, 300.0) / tissue_density("fat_visceral")
+
+
+def reference_weight_kg(parameters: AnatomyParameters) -> float:
+    """Weight of a person of this height with the BMI of the reference adult [kg]."""
+    return {"male": 73.0, "female": 60.0}[parameters.sex] * parameters.height_ratio**2

@@ -1,0 +1,200 @@
+"""Distance-like fields of shapes on a box of voxels: ellipsoids, tubes, balls, stacked sections.
+
+Every field is negative inside a shape and about the distance to its surface [mm] near it.
+Voxels are looked at in canonical coordinates: ``x_c = (x - bx[k]) / ax[k]`` (and so for y) within
+the slice ``k`` that lies at the canonical height ``zc[k]``.
+"""
+
+import numpy as np
+
+from milligray.patient.voxel_loop import voxel_loop
+
+ADD, CUT, KEEP = 0, 1, 2
+FAR = np.float32(1e3)
+
+
+@voxel_loop
+def _joined(a, b, operation, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Smooth union, difference or intersection of two fields (quadratic blend)."""
+    if operation == 1:
+        b = -b
+    if operation == 0:
+        if blend <= 0.0:
+            return min(a, b)
+        h = max(blend - abs(a - b), 0.0) / blend
+        return min(a, b) - 0.25 * h * h * blend
+    if blend <= 0.0:
+        return max(a, b)
+    h = max(blend - abs(a - b), 0.0) / blend
+    return max(a, b) + 0.25 * h * h * blend
+
+
+@voxel_loop
+def join_ellipsoid(field, zc, ax, bx, ay, by, y, x, box, center, radii, rotation, power, op, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Superellipsoid ``sum |q_i / r_i|^p = 1``, first-order distance ``(k - 1) / |grad k|``."""
+    smallest = min(radii[0], min(radii[1], radii[2]))
+    for k in range(box[0], box[1]):
+        dz = zc[k] - center[2]
+        for j in range(box[2], box[3]):
+            dy = (y[j] - by[k]) / ay[k] - center[1]
+            for i in range(box[4], box[5]):
+                dx = (x[i] - bx[k]) / ax[k] - center[0]
+                total = 0.0
+                slope = 0.0
+                for axis in range(3):
+                    q = rotation[0, axis] * dx + rotation[1, axis] * dy + rotation[2, axis] * dz
+                    q = abs(q / radii[axis])
+                    if power == 2.0:
+                        total += q * q
+                        slope += (q / radii[axis]) ** 2
+                    else:
+                        s = q ** (power - 1.0)
+                        total += s * q
+                        slope += (s / radii[axis]) ** 2
+                level = np.sqrt(total) if power == 2.0 else total ** (1.0 / power)
+                if level < 0.3:
+                    value = (level - 1.0) * smallest
+                else:
+                    value = (level - 1.0) * level ** (power - 1.0) / np.sqrt(slope)
+                field[k, j, i] = _joined(field[k, j, i], value, op, blend)
+
+
+@voxel_loop
+def join_tube(field, zc, ax, bx, ay, by, y, x, reach, points, radii, normals, flat, op, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Chain of round cones; across `normals` the radius is `flat` times the radius.
+
+    With `op` not a union, every voxel of the box is looked at.
+    """
+    nk, nj, ni = field.shape
+    scratch = np.full(field.shape, np.float32(1e3), dtype=np.float32)
+    for s in range(points.shape[0] - 1):
+        px, py, pz = points[s, 0], points[s, 1], points[s, 2]
+        ex, ey, ez = points[s + 1, 0] - px, points[s + 1, 1] - py, points[s + 1, 2] - pz
+        r0, r1 = radii[s], radii[s + 1]
+        length2 = max(ex * ex + ey * ey + ez * ez, 1e-9)
+        far = max(r0, r1) + reach
+        for k in range(nk):
+            dz = zc[k] - pz
+            if dz < min(0.0, ez) - far or dz > max(0.0, ez) + far:
+                continue
+            j0, j1 = _span(
+                y,
+                (py + min(0.0, ey) - far) * ay[k] + by[k],
+                (py + max(0.0, ey) + far) * ay[k] + by[k],
+            )
+            i0, i1 = _span(
+                x,
+                (px + min(0.0, ex) - far) * ax[k] + bx[k],
+                (px + max(0.0, ex) + far) * ax[k] + bx[k],
+            )
+            for j in range(j0, j1):
+                dy = (y[j] - by[k]) / ay[k] - py
+                for i in range(i0, i1):
+                    dx = (x[i] - bx[k]) / ax[k] - px
+                    t = (dx * ex + dy * ey + dz * ez) / length2
+                    t = min(max(t, 0.0), 1.0)
+                    rx, ry, rz = dx - t * ex, dy - t * ey, dz - t * ez
+                    f = flat[s] + t * (flat[s + 1] - flat[s])
+                    if f < 1.0:
+                        nx = normals[s, 0] + t * (normals[s + 1, 0] - normals[s, 0])
+                        ny = normals[s, 1] + t * (normals[s + 1, 1] - normals[s, 1])
+                        nz = normals[s, 2] + t * (normals[s + 1, 2] - normals[s, 2])
+                        across = rx * nx + ry * ny + rz * nz
+                        along2 = max(rx * rx + ry * ry + rz * rz - across * across, 0.0)
+                        r = r0 + t * (r1 - r0)
+                        level = np.sqrt(along2 / (r * r) + across * across / (f * f * r * r))
+                        slope = np.sqrt(along2 / r**4 + across * across / (f * r) ** 4)
+                        if level < 0.3:
+                            value = (level - 1.0) * f * r
+                        else:
+                            value = (level - 1.0) * level / slope
+                    else:
+                        value = np.sqrt(rx * rx + ry * ry + rz * rz) - (r0 + t * (r1 - r0))
+                    if value < scratch[k, j, i]:
+                        scratch[k, j, i] = value
+    for k in range(nk):
+        for j in range(nj):
+            for i in range(ni):
+                if op != 0 or scratch[k, j, i] < 999.0:
+                    field[k, j, i] = _joined(field[k, j, i], scratch[k, j, i], op, blend)
+
+
+@voxel_loop
+def join_balls(field, zc, ax, bx, ay, by, y, x, reach, centers, radii, op, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Union of balls: sheets and other swept surfaces, sampled densely."""
+    nk, nj, ni = field.shape
+    scratch = np.full(field.shape, np.float32(1e3), dtype=np.float32)
+    for s in range(centers.shape[0]):
+        far = radii[s] + reach
+        for k in range(nk):
+            dz = zc[k] - centers[s, 2]
+            if abs(dz) > far:
+                continue
+            j0, j1 = _span(
+                y, (centers[s, 1] - far) * ay[k] + by[k], (centers[s, 1] + far) * ay[k] + by[k]
+            )
+            i0, i1 = _span(
+                x, (centers[s, 0] - far) * ax[k] + bx[k], (centers[s, 0] + far) * ax[k] + bx[k]
+            )
+            for j in range(j0, j1):
+                dy = (y[j] - by[k]) / ay[k] - centers[s, 1]
+                for i in range(i0, i1):
+                    dx = (x[i] - bx[k]) / ax[k] - centers[s, 0]
+                    value = np.sqrt(dx * dx + dy * dy + dz * dz) - radii[s]
+                    if value < scratch[k, j, i]:
+                        scratch[k, j, i] = value
+    for k in range(nk):
+        for j in range(nj):
+            for i in range(ni):
+                if op != 0 or scratch[k, j, i] < 999.0:
+                    field[k, j, i] = _joined(field[k, j, i], scratch[k, j, i], op, blend)
+
+
+@voxel_loop
+def join_sections(field, ax, bx, ay, by, y, x, beyond, cx, half, cy, front, back, power, op, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Stack of superelliptic cross-sections, radial distance in the slice, one row per slice.
+
+    `beyond` [mm] is how far the slice lies beyond the ends of the stack (0 within).
+    """
+    nk, nj, ni = field.shape
+    for k in range(nk):
+        p = power[k]
+        for j in range(nj):
+            dy = (y[j] - by[k]) / ay[k] - cy[k]
+            v = abs(dy / (front[k] if dy < 0.0 else back[k]))
+            for i in range(ni):
+                dx = (x[i] - bx[k]) / ax[k] - cx[k]
+                u = abs(dx / half[k])
+                level = max((u**p + v**p) ** (1.0 / p), 1e-3)
+                radius = np.sqrt(dx * dx + dy * dy)
+                if radius < 1e-3:
+                    value = -min(half[k], min(front[k], back[k]))
+                else:
+                    value = radius * (1.0 - 1.0 / level)
+                if beyond[k] > 0.0:
+                    value = np.sqrt(max(value, 0.0) ** 2 + beyond[k] ** 2)
+                field[k, j, i] = _joined(field[k, j, i], value, op, blend)
+
+
+@voxel_loop
+def join_plane(field, zc, ax, bx, ay, by, y, x, point, normal, op, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Half-space behind a plane; `normal` points out of it."""
+    nk, nj, ni = field.shape
+    for k in range(nk):
+        dz = zc[k] - point[2]
+        for j in range(nj):
+            dy = (y[j] - by[k]) / ay[k] - point[1]
+            for i in range(ni):
+                dx = (x[i] - bx[k]) / ax[k] - point[0]
+                value = dx * normal[0] + dy * normal[1] + dz * normal[2]
+                field[k, j, i] = _joined(field[k, j, i], value, op, blend)
+
+
+@voxel_loop
+def _span(centers, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """First and past-last index of ascending equidistant centers between two bounds."""
+    n = centers.size
+    step = centers[1] - centers[0] if n > 1 else 1.0
+    first = int(np.ceil((low - centers[0]) / step))
+    last = int(np.floor((high - centers[0]) / step)) + 1
+    return max(first, 0), min(last, n)
