@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from milligray.cohort.executors import Executor
     from milligray.cohort.plan import CohortPlan
     from milligray.cohort.run import CohortSummary
+    from milligray.dataset.run import SetSummary
 
 SHOWN_FAILURES = 20
 BUG, BAD_INPUT, GOAL_NOT_MET = 1, 3, 4
@@ -169,8 +170,8 @@ def cohort(
     line = CohortLine(quiet=quiet)
     try:
         with (
-            _terminable(),
-            _executor(
+            terminable(),
+            executor_for(
                 scheduler, workers, threads, memory_per_exam_gb, retries, timeout_s
             ) as executor,
         ):
@@ -186,7 +187,7 @@ def cohort(
         raise typer.Exit(code)
 
 
-def exit_code(summary: "CohortSummary") -> int:
+def exit_code(summary: "CohortSummary | SetSummary") -> int:
     """Exit code of a cohort: what most needs a person comes first.
 
     1 if an exam met a bug; 3 if one was refused for its input; 4 if a worker was lost, or memory,
@@ -203,7 +204,7 @@ def exit_code(summary: "CohortSummary") -> int:
 
 
 @contextmanager
-def _executor(
+def executor_for(
     scheduler: str | None,
     workers: int | None,
     threads: int | None,
@@ -211,6 +212,7 @@ def _executor(
     retries: int,
     timeout_s: float | None,
 ) -> "Iterator[Executor]":
+    """Workers of this machine, or of the cluster of a Dask scheduler."""
     from milligray.cohort.memory import default_workers
     from milligray.cohort.processes import LocalProcesses
     from milligray.errors import InputError
@@ -243,7 +245,7 @@ def _executor(
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM ends the run as Ctrl-C does: workers stopped, tables written."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -15,8 +15,9 @@ BAR_WIDTH = 24
 class CohortLine:
     """Show done, failed and left; failures as they come; nothing if `quiet`."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, name: str = "cohort") -> None:
         self.quiet = quiet
+        self.name = name
         self.is_terminal = sys.stderr.isatty()
         self.last = -math.inf
         self.width = 0
@@ -43,7 +44,7 @@ class CohortLine:
             sys.stderr.write("\r" + text.ljust(self.width))
             self.width = max(self.width, len(text))
         else:
-            sys.stderr.write(f"cohort: {text}\n")
+            sys.stderr.write(f"{self.name}: {text}\n")
         sys.stderr.flush()
 
     def close(self) -> None:

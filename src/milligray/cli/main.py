@@ -23,6 +23,7 @@ app = typer.Typer(
 def _register() -> None:
     from milligray.cli.cohort import cohort
     from milligray.cli.ct_dose import ct_dose, demo
+    from milligray.cli.dataset import app as dataset
     from milligray.cli.info import info
     from milligray.cli.spectrum import spectrum
     from milligray.cli.validate import validate
@@ -30,6 +31,7 @@ def _register() -> None:
     app.command("ct-dose")(ct_dose)
     app.command("demo")(demo)
     app.command("cohort")(cohort)
+    app.add_typer(dataset, name="dataset")
     app.command("validate")(validate)
     app.command("spectrum")(spectrum)
     app.command("info")(info)

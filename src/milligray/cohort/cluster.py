@@ -4,10 +4,10 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from milligray.cohort.executors import Task
 from milligray.cohort.extras import load_distributed
 from milligray.cohort.fingerprint import code_identity
 from milligray.cohort.record import ExamRecord
-from milligray.cohort.work import ExamTask, failure, run_exam
 from milligray.errors import DeviceError
 
 CONNECT_SECONDS = 30.0
@@ -84,13 +84,13 @@ class DaskWorkers:
             "threads": self._threads,
         }
 
-    def run(self, tasks: Sequence[ExamTask]) -> Generator[ExamRecord, None, None]:
+    def run(self, tasks: Sequence[Task]) -> Generator[ExamRecord, None, None]:
         """Compute all tasks; see `Executor`."""
         if not tasks:
             return
         distributed = load_distributed()
         check_workers(self.client, seen=tasks[0].work_folder)
-        futures = self.client.map(run_exam, tasks, key="milligray-exam", pure=False)
+        futures = self.client.map(_run, tasks, key="milligray-exam", pure=False)
         task_of = {future.key: task for future, task in zip(futures, tasks, strict=True)}
         # only these are kept: a finished exam is forgotten by the cluster at once
         ended = distributed.as_completed(futures, loop=self.client.loop)
@@ -104,7 +104,7 @@ class DaskWorkers:
                 left = [distributed.Future(key, self.client) for key in task_of]
                 self.client.cancel(left, force=True)
 
-    def _record(self, future: Any, task: ExamTask) -> ExamRecord:  # noqa: ANN401 - untyped package
+    def _record(self, future: Any, task: Task) -> ExamRecord:  # noqa: ANN401 - untyped package
         distributed = load_distributed()
         if future.status == "finished":
             try:
@@ -124,7 +124,7 @@ class DaskWorkers:
                 f"its worker died {times} times, last {cause.last_worker.address}; often a lack of"
                 " memory: see the worker's log"
             )
-            return failure(task.exam, "lost", reason, {"deaths": times})
+            return task.failed("lost", reason, {"deaths": times})
         return _failure(task, cause)
 
 
@@ -172,8 +172,12 @@ def _workers(client: Any) -> Mapping[str, Any]:  # noqa: ANN401 - untyped packag
     return workers
 
 
-def _failure(task: ExamTask, error: BaseException) -> ExamRecord:
-    return failure(task.exam, "resources", f"{type(error).__name__}: {error}", {})
+def _run(task: Task) -> ExamRecord:
+    return task.run()
+
+
+def _failure(task: Task, error: BaseException) -> ExamRecord:
+    return task.failed("resources", f"{type(error).__name__}: {error}", {})
 
 
 def _identity(folder: str) -> tuple[dict[str, str], bool]:

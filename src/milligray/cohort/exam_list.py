@@ -1,7 +1,7 @@
 """The list of exams of a cohort, checked as a whole before anything starts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -64,7 +64,12 @@ class ExamDefaults:
 
 
 def read_exam_list(
-    path: str | Path, defaults: ExamDefaults | None = None, *, check_files: bool = True
+    path: str | Path,
+    defaults: ExamDefaults | None = None,
+    *,
+    check_files: bool = True,
+    more_columns: Sequence[str] = (),
+    needs_protocol: bool = True,
 ) -> tuple[CohortExam, ...]:
     """Read and check a list of exams.
 
@@ -77,6 +82,10 @@ def read_exam_list(
     defaults : ExamDefaults, optional
     check_files : bool
         False: leave absent files to the exam that needs them, which then fails alone.
+    more_columns : sequence of str
+        Columns that another reader of the list understands; they are passed over here.
+    needs_protocol : bool
+        False: a NIfTI image may stand without a protocol.
 
     Returns
     -------
@@ -91,13 +100,16 @@ def read_exam_list(
     path = Path(path)
     defaults = defaults or ExamDefaults()
     columns, rows = read_rows(path)
-    problems = [(1, text) for text in _column_problems(columns)]
+    problems = [(1, text) for text in _column_problems(columns, more_columns)]
     if problems:
         raise _refusal(path, problems)
     files = SmallFiles()
     exams: list[CohortExam] = []
     for row in rows:
-        reader = _RowReader(row, path.parent.absolute(), defaults, files, check_files=check_files)
+        reader = _RowReader(
+            row, path.parent.absolute(), defaults, files, check_files=check_files,
+            needs_protocol=needs_protocol,
+        )  # fmt: skip
         exam = reader.exam()
         problems += [(row.line, text) for text in reader.problems]
         if exam is not None:
@@ -108,8 +120,8 @@ def read_exam_list(
     return tuple(sorted(exams, key=lambda exam: exam.exam))
 
 
-def _column_problems(columns: tuple[str, ...]) -> list[str]:
-    known = (*COLUMNS, *setting_types())
+def _column_problems(columns: tuple[str, ...], more: Sequence[str] = ()) -> list[str]:
+    known = (*COLUMNS, *setting_types(), *more)
     problems = [f"column {name!r} is missing" for name in ("exam", "input") if name not in columns]
     problems += [f"column {c!r} stands twice" for c in dict.fromkeys(columns) if
                  c and columns.count(c) > 1]  # fmt: skip
@@ -156,12 +168,14 @@ class _RowReader:
         files: SmallFiles,
         *,
         check_files: bool,
+        needs_protocol: bool = True,
     ) -> None:
         self.cells: Mapping[str, str] = row.cells
         self.folder = folder
         self.defaults = defaults
         self.files = files
         self.check_files = check_files
+        self.needs_protocol = needs_protocol
         self.problems: list[str] = []
         if row.surplus:
             self.problems.append(f"{row.surplus} cells more than columns")
@@ -175,7 +189,7 @@ class _RowReader:
         protocol = paths["protocol"] or self.defaults.protocol
         names = paths["organ_names"] or (self.defaults.organ_names if paths["organs"] else None)
         is_nifti = source is not None and source.name.lower().endswith((".nii", ".nii.gz"))
-        if is_nifti and protocol is None:
+        if is_nifti and protocol is None and self.needs_protocol:
             self.problems.append("a NIfTI image needs a protocol (column, or --protocol)")
         if is_nifti and "series" in self.cells:
             self.problems.append("a NIfTI image has no series to choose")

@@ -21,6 +21,36 @@ EXAMS, WORK, LOCK = "exams", ".work", ".cohort.lock"
 SCHEMA = "milligray-cohort/1"
 
 
+@contextmanager
+def held(root: Path, lock: str) -> Iterator[None]:
+    """Hold a directory for one client by a lock file in it; the system frees it if that dies.
+
+    Raises
+    ------
+    InputError
+        If another one holds it.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / lock).open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise InputError(
+                f"{root} is in use by {holder}; wait for it, or choose another --out"
+            ) from error
+        except OSError:
+            pass  # a file system without locks: the user answers for one run at a time
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
 class CohortFolder:
     """Layout of a cohort's directory.
 
@@ -82,25 +112,8 @@ class CohortFolder:
         InputError
             If another one holds it.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / LOCK).open("a+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                file.seek(0)
-                holder = file.read().strip() or "another process"
-                raise InputError(
-                    f"{self.root} is in use by {holder}; wait for it, or choose another --out"
-                ) from error
-            except OSError:
-                pass  # a file system without locks: the user answers for one run at a time
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-            file.flush()
-            try:
-                yield
-            finally:
-                file.truncate(0)
+        with held(self.root, LOCK):
+            yield
 
     @contextmanager
     def workplace(self, exam: str, run: Path) -> Iterator[Path]:

@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from milligray.cohort.executors import Task
 from milligray.cohort.record import ExamRecord
-from milligray.cohort.work import ExamTask, failure, run_exam
 
 _SECONDS_TO_DIE = 5.0
 _POLL_S = 1.0
@@ -29,8 +29,8 @@ class _Worker:
     """A process and what it has in hand."""
 
     process: BaseProcess
-    pipe: "Connection[ExamTask | None, ExamRecord]"
-    task: ExamTask | None = None
+    pipe: "Connection[Task | None, ExamRecord]"
+    task: Task | None = None
     started: float = 0.0
     timed_out: bool = False
 
@@ -67,7 +67,7 @@ class LocalProcesses:
         """Describe it for the manifest."""
         return {"kind": "processes", "workers": self.workers, "threads": self._threads}
 
-    def run(self, tasks: Sequence[ExamTask]) -> Generator[ExamRecord, None, None]:
+    def run(self, tasks: Sequence[Task]) -> Generator[ExamRecord, None, None]:
         """Compute all tasks; see `Executor`."""
         waiting = deque(tasks)
         deaths: dict[str, int] = {}
@@ -84,7 +84,7 @@ class LocalProcesses:
         finally:
             _stop(workers)
 
-    def _hand_out(self, waiting: deque[ExamTask], workers: list[_Worker]) -> None:
+    def _hand_out(self, waiting: deque[Task], workers: list[_Worker]) -> None:
         busy = sum(1 for worker in workers if worker.task)
         while len(workers) < min(self.workers, busy + len(waiting)):
             workers.append(self._start())
@@ -124,7 +124,7 @@ class LocalProcesses:
         self,
         worker: _Worker,
         workers: list[_Worker],
-        waiting: deque[ExamTask],
+        waiting: deque[Task],
         deaths: dict[str, int],
     ) -> ExamRecord | None:
         """Take a dead worker off the list; its exam again, or a record of its failure."""
@@ -133,16 +133,16 @@ class LocalProcesses:
         task, worker.task = worker.task, None
         if task is None:
             return None
-        name = task.exam.exam
+        name = task.name
         deaths[name] = deaths.get(name, 0) + 1
         if worker.timed_out:
             reason = f"stopped after {self.timeout_s:g} s (--timeout-s)"
-            return failure(task.exam, "resources", reason, {"deaths": deaths[name]})
+            return task.failed("resources", reason, {"deaths": deaths[name]})
         if deaths[name] <= self.retries:
             waiting.appendleft(task)
             return None
         reason = f"its process died {deaths[name]} times, {_cause(worker.process.exitcode)}"
-        return failure(task.exam, "lost", reason, {"deaths": deaths[name]})
+        return task.failed("lost", reason, {"deaths": deaths[name]})
 
 
 def _cause(exit_code: int | None) -> str:
@@ -170,7 +170,7 @@ def _stop(workers: list[_Worker]) -> None:
         worker.process.close()
 
 
-def _serve(pipe: "Connection[ExamRecord, ExamTask | None]") -> None:
+def _serve(pipe: "Connection[ExamRecord, Task | None]") -> None:
     """Life of a worker: tasks until None or until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -181,7 +181,7 @@ def _serve(pipe: "Connection[ExamRecord, ExamTask | None]") -> None:
             return
         if task is None:
             return
-        pipe.send(run_exam(task))
+        pipe.send(task.run())
 
 
 def _die_with_parent() -> None:

@@ -5,7 +5,7 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,19 @@ class ExamTask:
     dose_grid: DoseGrid
     code: tuple[tuple[str, str], ...]
 
+    @property
+    def name(self) -> str:
+        """Name of the exam."""
+        return self.exam.exam
+
+    def run(self) -> ExamRecord:
+        """See `run_exam`."""
+        return run_exam(self)
+
+    def failed(self, kind: Kind, reason: str, run: dict[str, Any]) -> ExamRecord:
+        """Record of a failed exam."""
+        return failure(self.exam, kind, reason, run)
+
 
 def run_exam(task: ExamTask, *, stage: Callable[[str], None] | None = None) -> ExamRecord:
     """Compute one exam and put its folder in place.
@@ -71,7 +84,7 @@ def run_exam(task: ExamTask, *, stage: Callable[[str], None] | None = None) -> E
         }
 
     try:
-        _check_place(task)
+        check_place(dict(task.code), task.work_folder)
         with folder.workplace(exam.exam, task.work_folder) as place:
             result = _compute(task, place, stage)
             record = record_of(exam.exam, exam.fingerprint, result, run())
@@ -79,7 +92,7 @@ def run_exam(task: ExamTask, *, stage: Callable[[str], None] | None = None) -> E
         return record.without_organs()
     except Exception as error:  # noqa: BLE001 - one exam must not stop the others
         details = {**run(), "error": type(error).__name__, "traceback": traceback.format_exc()}
-        record = failure(exam, _kind_of(error), _reason_of(error), details)
+        record = failure(exam, kind_of(error), reason_of(error), details)
     with contextlib.suppress(OSError):  # the client still tells it in exams.csv
         folder.put_failure(record, task.work_folder)
     return record
@@ -93,16 +106,17 @@ def failure(exam: CohortExam, kind: Kind, reason: str, run: dict[str, Any]) -> E
     )  # fmt: skip
 
 
-def _check_place(task: ExamTask) -> None:
+def check_place(code: Mapping[str, str], work_folder: Path) -> None:
+    """Refuse to work for a client of another version, or without its folder."""
     mine = code_identity()
-    if dict(task.code) != mine:
+    if dict(code) != mine:
         raise DeviceError(
-            f"the worker on {socket.gethostname()} runs {mine}, the client {dict(task.code)};"
+            f"the worker on {socket.gethostname()} runs {mine}, the client {dict(code)};"
             " results of two versions do not mix: install the same one"
         )
-    if not task.work_folder.is_dir():
+    if not work_folder.is_dir():
         raise DeviceError(
-            f"the worker on {socket.gethostname()} does not see {task.work_folder}: the run is"
+            f"the worker on {socket.gethostname()} does not see {work_folder}: the run is"
             " over, or client and workers lack a shared file system with the same paths"
         )
 
@@ -141,7 +155,8 @@ def _compute(task: ExamTask, place: Path, stage: Callable[[str], None] | None) -
     return result
 
 
-def _kind_of(error: Exception) -> Kind:
+def kind_of(error: Exception) -> Kind:
+    """Why something failed; see `Kind`."""
     if isinstance(error, StatisticsError):
         return "statistics"
     if isinstance(error, MilligrayError) and not isinstance(error, DeviceError):
@@ -151,7 +166,8 @@ def _kind_of(error: Exception) -> Kind:
     return "bug"
 
 
-def _reason_of(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Reason in words."""
     if isinstance(error, MilligrayError):
         return str(error)
     return f"{type(error).__name__}: {error}"

@@ -1,0 +1,251 @@
+"""`milligray dataset`: training sets for the networks."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from milligray.cli.options import Json, Out, Quiet
+
+if TYPE_CHECKING:
+    from milligray.dataset.run import SetSummary
+
+app = typer.Typer(
+    name="dataset",
+    help="Training sets: inputs and Monte Carlo targets with their uncertainty.",
+    no_args_is_help=True,
+)
+Set = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a set.")]
+SHOWN_FAILURES = 20
+NOT_THE_SAME = 4
+
+
+@app.command("make")
+def make(
+    patients: Annotated[
+        Path, typer.Option("--patients", metavar="LIST", help="List of exams, as for cohort.")
+    ],
+    kind: Annotated[str, typer.Option("--kind", help="See `milligray dataset kinds`.")],
+    out: Out,
+    protocols: Annotated[
+        str, typer.Option("--protocols", help="default, own (of the list), or a TOML file.")
+    ] = "default",
+    samples_per_patient: Annotated[
+        int, typer.Option("--samples-per-patient", help="Random scans of each exam.")
+    ] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="All that is random follows from it.")] = 1,
+    voxel_precision: Annotated[
+        float,
+        typer.Option("--voxel-precision", help="Mean relative deviation of the voxels in range."),
+    ] = 0.03,
+    precision: Annotated[
+        float, typer.Option("--precision", help="Of every organ >= 10 mL (feature kinds).")
+    ] = 0.01,
+    voxel_size_mm: Annotated[
+        float | None, typer.Option("--voxel-size-mm", help="Voxel (default: the kind's).")
+    ] = None,
+    margin_mm: Annotated[
+        float, typer.Option("--margin-mm", help="Kept beyond the beam along z (dose-maps).")
+    ] = 40.0,
+    positions: Annotated[
+        int, typer.Option("--positions", help="Source positions a scan (source-positions).")
+    ] = 8,
+    slab: Annotated[
+        str, typer.Option("--slab", help="Voxels of a slab: depth x lateral x z.")
+    ] = "96x144x17",
+    split: Annotated[
+        str, typer.Option("--split", help="Shares of train, validation, test patients.")
+    ] = "0.7,0.15,0.15",
+    calibration: Annotated[
+        str, typer.Option("--calibration", help="HU to density: a name, or a file.")
+    ] = "schneider2000",
+    couch: Annotated[str, typer.Option("--couch", help="remove or keep.")] = "remove",
+    extend_mm: Annotated[
+        float, typer.Option("--extend-mm", help="Repeat the end slices beyond the image.")
+    ] = 0.0,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes (default: by processors, memory).")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Threads a sample (default: the rest).")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Dask scheduler: ADDRESS, or its JSON file.")
+    ] = None,
+    memory_per_sample_gb: Annotated[
+        float, typer.Option("--memory-per-sample-gb", help="For the default of --workers.")
+    ] = 2.0,
+    retries: Annotated[
+        int, typer.Option("--retries", help="Further tries of a sample whose worker died.")
+    ] = 1,
+    timeout_s: Annotated[
+        float | None, typer.Option("--timeout-s", help="Stop a sample that takes longer.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew; an interrupted set is lost.")
+    ] = False,
+    json_output: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a set. Run the same command again to go on after an interruption."""
+    from milligray.cli.cohort import executor_for, exit_code, terminable
+    from milligray.cli.cohort_progress import CohortLine
+    from milligray.dataset.distributions import read_distributions
+    from milligray.dataset.kinds import find_kind
+    from milligray.dataset.patients import read_patient_list
+    from milligray.dataset.run import make_set
+    from milligray.dataset.settings import SetSettings
+    from milligray.errors import InputError
+    from milligray.exam.settings import CtSettings
+
+    chosen = find_kind(kind)
+    chosen.require()
+    text = ""
+    if protocols != "own":
+        text = read_distributions(None if protocols == "default" else Path(protocols))[1]
+    if couch not in ("remove", "keep"):
+        raise InputError(f"--couch must be remove or keep, got {couch!r}")
+    if voxel_size_mm is not None and not voxel_size_mm > 0:
+        raise InputError(f"--voxel-size-mm must be > 0, got {voxel_size_mm:g}")
+    settings = SetSettings(
+        kind=kind, seed=seed, samples_per_patient=samples_per_patient,
+        protocols="drawn" if text else "own", protocols_text=text,
+        split_fractions=_numbers("--split", split, ",", float),
+        voxel_precision=voxel_precision, margin_mm=margin_mm, positions=positions,
+        slab_shape=_numbers("--slab", slab, "x", int),
+    )  # fmt: skip
+    defaults = CtSettings(
+        precision=precision, voxel_size_mm=voxel_size_mm or chosen.voxel_size_mm,
+        calibration=calibration, couch=couch, extend_mm=extend_mm, seed=seed,  # type: ignore[arg-type]
+    )  # fmt: skip
+    specs = read_patient_list(patients, settings, defaults)
+    line = CohortLine(quiet=quiet, name="dataset")
+    try:
+        with (
+            terminable(),
+            executor_for(
+                scheduler, workers, threads, memory_per_sample_gb, retries, timeout_s
+            ) as executor,
+        ):
+            summary = make_set(
+                specs, settings, out, executor, list_file=patients, overwrite=overwrite,
+                progress=line,
+            )  # fmt: skip
+    finally:
+        line.close()
+    code = exit_code(summary)
+    _tell_summary(summary, code, json_output=json_output)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command("kinds")
+def kinds() -> None:
+    """List the kinds of sets."""
+    from milligray.dataset.kinds import list_kinds
+
+    for kind in list_kinds():
+        sys.stdout.write(f"{kind.name:18s} {kind.title}; {kind.voxel_size_mm:g} mm\n")
+
+
+@app.command("show")
+def show(
+    folder: Set,
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Write DIR/page/index.html.")
+    ] = True,
+    samples: Annotated[int, typer.Option("--samples", help="Number of samples with pictures.")] = 4,
+    verify: Annotated[bool, typer.Option("--verify", help="Check all checksums too.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Tell what a set holds, and draw some of its samples."""
+    from milligray.dataset.folder import SetFolder
+    from milligray.dataset.show import set_table, text_of, write_page
+
+    manifest = SetFolder(folder).need_manifest()
+    table = set_table(manifest)
+    if json_output:
+        json.dump(table, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        sys.stdout.write(text_of(table))
+    if pictures:
+        page = write_page(folder, manifest, table, samples=samples)
+        sys.stderr.write(f"page: {page}\n")
+    if verify:
+        verify_set_of(folder)
+
+
+@app.command("verify")
+def verify_set_of(folder: Set) -> None:
+    """Check every array of a set against the checksums of its manifest."""
+    from milligray.dataset.recompute import verify_set
+
+    wrong = verify_set(folder)
+    for name, arrays in wrong.items():
+        sys.stderr.write(f"damaged: {name}: {', '.join(arrays)}\n")
+    if wrong:
+        raise typer.Exit(3)
+    sys.stdout.write("all arrays are what the manifest says\n")
+
+
+@app.command("recompute")
+def recompute(
+    folder: Set,
+    sample: Annotated[str, typer.Argument(help="Name of a sample.")],
+    base: Annotated[
+        Path | None, typer.Option("--base", help="Folder of the list, if it has moved.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads")] = None,
+) -> None:
+    """Make one sample again from the manifest and compare it bit for bit."""
+    from milligray.dataset.recompute import recompute_sample
+    from milligray.transport.monte_carlo.batches import available_threads
+
+    _, difference = recompute_sample(
+        folder, sample, base=base, threads=threads or available_threads()
+    )
+    if difference.is_same:
+        sys.stdout.write(f"{sample}: the same bits\n")
+        return
+    sys.stderr.write(
+        f"{sample}: not the same: {', '.join((*difference.arrays, *difference.values))}"
+        + ("" if difference.same_code else " (the set was made by another version)")
+        + "\n"
+    )
+    raise typer.Exit(NOT_THE_SAME)
+
+
+def _numbers(option: str, text: str, separator: str, kind: type) -> Any:  # noqa: ANN401
+    """Three numbers of an option."""
+    from milligray.errors import InputError
+
+    try:
+        values = tuple(kind(word) for word in text.split(separator))
+    except ValueError:
+        values = ()
+    if len(values) != 3:
+        raise InputError(f"{option} needs three numbers with {separator!r} between, got {text!r}")
+    return values
+
+
+def _tell_summary(summary: "SetSummary", code: int, *, json_output: bool) -> None:
+    from dataclasses import asdict
+
+    from milligray.cli.cohort_progress import duration
+
+    if json_output:
+        document = asdict(summary) | {"out": str(summary.out), "exit_code": code}
+        json.dump(document, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    for name, kind, reason in summary.failures[:SHOWN_FAILURES]:
+        sys.stderr.write(f"failed: {name} ({kind}): {reason}\n")
+    sys.stdout.write(
+        f"{summary.done} samples done ({summary.computed} in this run), {summary.failed} failed;"
+        f" {duration(summary.seconds)}\n"
+    )
+    for name, values in summary.statistics.items():
+        sys.stdout.write(f"  {name}: median {values['median']:.4g}, most {values['most']:.4g}\n")

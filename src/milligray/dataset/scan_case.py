@@ -1,0 +1,160 @@
+"""A sample's scan, ready for transport: patient, organs, protocol, source and absolute scale."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from milligray.dataset.distributions import parse_distributions
+from milligray.dataset.patients import SampleSpec
+from milligray.dataset.random_protocol import random_protocol
+from milligray.dataset.regrid import regrid_ct
+from milligray.errors import InputError
+from milligray.exam.ct_exam import check_scale
+from milligray.materials.hu_calibration import (
+    HuCalibration,
+    load_hu_calibration,
+    read_hu_calibration,
+)
+from milligray.patient import build_patient, water_equivalent_diameter_mm
+from milligray.patient.patient import Patient
+from milligray.read import find_ct, read_ct_nifti, read_ct_series, read_labels
+from milligray.read.series import CtProtocol, CtSeries
+from milligray.score.ctdi import CtdiSimulation, photons_per_scan, simulate_ctdi
+from milligray.segment import organ_mass_weights, segment_organs
+from milligray.segment.mass_weights import OrganMassWeights
+from milligray.segment.organs import OrganMap
+from milligray.source.ct_scan import choose_scanner, make_ct_source, nominal_range_mm
+from milligray.source.ct_source import CtSource
+from milligray.source.scanner import Scanner
+from milligray.typing import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScanCase:
+    """One scan of one patient.
+
+    Parameters
+    ----------
+    patient : Patient
+    organs : OrganMap
+    weights : OrganMassWeights
+    protocol : CtProtocol
+    source : CtSource
+    scanner : Scanner
+    bowtie : str
+    ctdi : CtdiSimulation
+    photons : float
+        Of the scan at its CTDIvol.
+    diameter_mm : ndarray, shape (n_ct_slices,) [mm]
+        Water-equivalent diameter of the slices of ``patient.ct``.
+    range_mm : (low, high) [mm, LPS]
+        Nominal scanned range.
+    attributes : dict
+        Protocol, geometry and inputs as plain values.
+    """
+
+    patient: Patient
+    organs: OrganMap
+    weights: OrganMassWeights
+    protocol: CtProtocol
+    source: CtSource
+    scanner: Scanner
+    bowtie: str
+    ctdi: CtdiSimulation
+    photons: float
+    diameter_mm: FloatArray
+    range_mm: tuple[float, float]
+    attributes: dict[str, Any]
+
+
+def open_case(spec: SampleSpec, *, is_regridded: bool, threads: int) -> ScanCase:
+    """Read a sample's files and make its scan.
+
+    Parameters
+    ----------
+    spec : SampleSpec
+    is_regridded : bool
+        Interpolate the CT first so that transport voxels are cubes of ``voxel_size_mm``; else
+        they are the nearest whole number of CT voxels.
+    threads : int
+        Of the CTDI simulation, if this beam needs one.
+    """
+    settings = spec.exam.settings
+    own = spec.settings.protocols == "own"
+    ct, protocol = _read(spec, own=own)
+    inputs = {"ct": ct.input_sha256}
+    labels = None
+    if spec.exam.organs is not None:
+        labels = read_labels(spec.exam.organs, names=spec.exam.organ_names)
+        inputs["labels"] = labels.input_sha256
+    if spec.augmented:
+        raise InputError(f"{spec.name}: this version cannot augment; leave the column out")
+    if is_regridded:
+        if settings.voxel_size_mm is None:
+            raise InputError("samples of this kind need a voxel size")
+        ct = regrid_ct(ct, settings.voxel_size_mm)
+    patient = build_patient(
+        ct, calibration=_calibration(settings.calibration), voxel_size_mm=settings.voxel_size_mm,
+        couch=settings.couch, extend_mm=settings.extend_mm,
+    )  # fmt: skip
+    del ct
+    if patient.ct is None:
+        raise InputError("a sample needs a CT")
+    diameter = water_equivalent_diameter_mm(patient.ct)
+    organs = segment_organs(
+        patient, labels, segmenter=(settings.segmenter or "threshold") if labels is None else None
+    )
+    drawn: dict[str, Any] = {}
+    if protocol is None:
+        distributions = parse_distributions(spec.settings.protocols_text)
+        occupied = patient.ct.values.reshape(diameter.size, -1).max(axis=1) > -900
+        protocol, drawn = random_protocol(
+            distributions, spec.key, patient.ct.grid, diameter * occupied, organs
+        )
+    check_scale(protocol, settings)
+    scanner, bowtie, _ = choose_scanner(protocol, scanner=settings.scanner, bowtie=settings.bowtie)
+    source = make_ct_source(protocol, patient, scanner=scanner, bowtie=bowtie)
+    if protocol.ctdi_vol_mgy is None or protocol.phantom_diameter_mm is None:
+        raise InputError("a sample needs a CTDIvol: its doses are in mGy")
+    ctdi = simulate_ctdi(source, protocol.phantom_diameter_mm, threads=threads)
+    photons = photons_per_scan(source, ctdi, protocol.ctdi_vol_mgy)
+    low, high = nominal_range_mm(protocol)
+    return ScanCase(
+        patient=patient, organs=organs, weights=organ_mass_weights(patient, organs),
+        protocol=protocol, source=source, scanner=scanner, bowtie=bowtie, ctdi=ctdi,
+        photons=photons, diameter_mm=diameter, range_mm=(low, high),
+        attributes={
+            "sample": spec.name, "exam": spec.exam.exam, "patient": spec.patient,
+            "kind_of_anatomy": spec.anatomy, "split": spec.split, "seed": spec.seed,
+            "tube_voltage_kv": protocol.tube_voltage_kv, "scanner": scanner.name,
+            "bowtie": bowtie, "scan_mode": protocol.scan_mode, "pitch": protocol.pitch,
+            "collimation_mm": protocol.collimation_mm,
+            "scan_low_mm": low, "scan_high_mm": high,
+            "start_angle_rad": protocol.start_angle_rad,
+            "isocenter_lps_mm": list(source.isocenter_lps_mm),
+            "focal_radius_mm": source.field.focal_radius_mm,
+            "ctdi_vol_mgy": protocol.ctdi_vol_mgy,
+            "phantom_diameter_mm": protocol.phantom_diameter_mm,
+            "ctdi_relative_uncertainty": ctdi.relative_uncertainty,
+            "photons": photons, "rotations": source.rotations,
+            "spectrum": source.field.spectrum.name,
+            "mean_energy_kev": source.field.spectrum.mean_energy_kev,
+            "half_value_layer_mm_al": source.field.spectrum.half_value_layer_mm_al,
+            "organ_method": organs.method, "inputs": inputs, **drawn,
+        },
+    )  # fmt: skip
+
+
+def _read(spec: SampleSpec, *, own: bool) -> tuple[CtSeries, CtProtocol | None]:
+    exam = spec.exam
+    if own:
+        return find_ct(exam.input, exam.protocol, exam.series).read()
+    if exam.input.name.lower().endswith((".nii", ".nii.gz")):
+        return read_ct_nifti(exam.input), None
+    return read_ct_series(exam.input, series=exam.series), None
+
+
+def _calibration(name: str) -> HuCalibration:
+    if Path(name).suffix.lower() in (".csv", ".toml"):
+        return read_hu_calibration(name)
+    return load_hu_calibration(name)
