@@ -11,7 +11,7 @@ from milligray.anatomy.growth import grow
 from milligray.anatomy.parameters import AnatomyParameters
 from milligray.anatomy.pose import posed
 from milligray.anatomy.targets import target_of, tissue_rows
-from milligray.anatomy.variation import varied
+from milligray.anatomy.variation import varied_frame, varied_structure
 from milligray.errors import InputError
 from milligray.volume import Grid
 
@@ -43,12 +43,12 @@ def build_anatomy(parameters: AnatomyParameters, *, spacing_mm: float = 2.0) -> 
     """
     if not 1.0 <= spacing_mm <= 6.0:
         raise InputError(f"spacing_mm must be 1 to 6 mm, got {spacing_mm:g}")
-    frame = varied(body_frame(parameters), parameters)
+    frame = varied_frame(body_frame(parameters), parameters)
     grid = body_grid(parameters, spacing_mm)
     regions, structures = load_blueprint(parameters.sex)
-    regions = {n: posed(varied(r, parameters), parameters) for n, r in regions.items()}
+    regions = {n: posed(varied_structure(r, parameters), parameters) for n, r in regions.items()}
     canvas = Canvas(grid=grid, frame=voxel_frame(frame, grid), regions=regions)
-    ordered = [posed(varied(s, parameters), parameters) for s in structures]
+    ordered = [posed(varied_structure(s, parameters), parameters) for s in structures]
     targets: dict[str, float] = {}
     for stage in ("skeleton", "organs", "lungs"):
         for structure in (s for s in ordered if s.stage == stage):
