@@ -25,10 +25,11 @@ WATER_MU_PER_CM = 0.19
 """Of water at the mean energy of a filtered 120 kV beam."""
 ELECTRONIC_NOISE = 3e-4
 """Its variance over that of the photons, without an object."""
-_MAX_ATTENUATION = 8.5
+_MAX_ATTENUATION, _MAX_BY_METAL = 8.5, np.float32(2.0)
 """Where the smoothing that scanners apply to starved projections holds the noise."""
-_MAX_BY_METAL = np.float32(2.0)
-_METAL_VIEWS, _METAL_FWHM_MM = 720, 3.0
+_SCATTER_FLOOR = 1e-4
+"""Signal behind metal that is never undercut, over that without an object."""
+_METAL_VIEW_FACTOR, _METAL_SPLIT, _METAL_FWHM_MM = 4, 3, 2.5
 _WORK_MM, _SLAB_MM, _PATH_BIN_MM = 2.0, 4.0, 4.0
 _FINE_BIN = 0.67
 _FWHM_PER_SIGMA = 2.3548200450309493
@@ -64,31 +65,66 @@ def add_scan_effects(
     and bone ``B`` [cm] (slabs of 4 mm, bins of 4 mm) and of metal. The image gets the filtered
     back-projection of
 
-    ``error_cm = beam_hardening bone_error(L, B) - cupping k L (L - straight) + streaks
-    metal_error(M) + noise / mu``, the streaks with 720 views and at least 3 mm of blur
+    ``error_cm = beam_hardening bone_error(L, B) - cupping k L (L - straight) + metal_streaks
+    (seen - slope M) + noise / mu``
 
-    ``var(noise) = A exp(p) (1 + e exp(p))``, ``p = mu (L + slope B) + metal``, limited to 8.5, of which 2 by metal;
-    A is such that `noise_hu` appears in the middle of 300 mm of water, times
+    ``seen = (ln(exp(-p) + s) - ln(exp(-p - mu (slope M + metal_error(M))) + s)) / mu``, s = 1e-4
+    for scatter; slices with metal get 720 views, others 180, and at least 2.5 mm of blur.
+
+    ``var(noise) = A exp(p) (1 + e exp(p))``, ``p = mu (L + slope B) + metal``, limited to 8.5,
+    of which 2 by metal; A is such that `noise_hu` appears in the middle of 300 mm of water, times
     ``exp(-current_modulation mu (D - 300 mm))`` with the slice's water-equivalent diameter D.
     """
     fwhm_mm = max(options.resolution_mm, *grid.spacing_mm[1:])
-    fine = Detector.around(grid, _FINE_BIN * min(grid.spacing_mm[1:]))
+    bin_mm = _FINE_BIN * min(grid.spacing_mm[1:])
+    fine = Detector.around(grid, bin_mm)
     ramp = Filter.ramp(fine, fwhm_mm)
+    finest = Detector.around(grid, bin_mm, n_views=_METAL_VIEW_FACTOR * fine.cosine.size)
+    metal_ramp = Filter.ramp(finest, max(fwhm_mm, _METAL_FWHM_MM))
     paths = _Paths(hu, grid, fine)
     noise = _white_noise(grid, fine, options, seed)
     for k in range(grid.shape[0]):
         error, attenuation, diameter_cm = paths.of_slice(k, options)
+        white = next(noise) if options.noise_hu > 0 else None
         shares = _metal_shares(metal, k, grid)
-        for material, share in shares.items():
-            metal_cm = project(share, grid, fine)
-            apparent_cm = relative_slope(material) * metal_cm + metal_error_cm(material, metal_cm)
-            attenuation += np.minimum(np.float32(WATER_MU_PER_CM) * apparent_cm, _MAX_BY_METAL)
-        if shares and options.metal_streaks > 0:
-            hu[k] += np.float32(1000.0 * options.metal_streaks) * _streaks(shares, grid, fwhm_mm)
-        if options.noise_hu > 0:
-            sigma_cm = _noise_cm(attenuation, diameter_cm, options, ramp.noise_gain)
-            error += sigma_cm * next(noise)
-        hu[k] += np.float32(1000.0) * ramp.reconstruct(error, grid, fine)
+        if not shares:
+            if white is not None:
+                error += _noise_cm(attenuation, diameter_cm, options, ramp.noise_gain) * white
+            hu[k] += np.float32(1000.0) * ramp.reconstruct(error, grid, fine)
+            continue
+        # more views here than noise needs, or starved rays and edges of metal make a star
+        error, attenuation = (
+            np.repeat(sinogram, _METAL_VIEW_FACTOR, axis=0) for sinogram in (error, attenuation)
+        )
+        error += np.float32(options.metal_streaks) * _through_metal(
+            shares, attenuation, grid, finest
+        )
+        if white is not None:
+            rng = np.random.default_rng([seed, _NOISE_STREAM, k])
+            white = rng.standard_normal(error.shape, dtype=np.float32)
+            error += _noise_cm(attenuation, diameter_cm, options, metal_ramp.noise_gain) * white
+        hu[k] += np.float32(1000.0) * metal_ramp.reconstruct(error, grid, finest)
+
+
+def _through_metal(
+    shares: dict[str, FloatArray], attenuation: FloatArray, grid: Grid, detector: Detector
+) -> FloatArray:
+    """Error of the projections by metal [cm]; adds the metal to the attenuation, limited."""
+    added_cm = np.zeros_like(attenuation)
+    ideal_cm = np.zeros_like(attenuation)
+    _, ny, nx = grid.shape
+    _, dy, dx = grid.spacing_mm
+    split = _METAL_SPLIT
+    split_grid = Grid.from_spacing((1, ny * split, nx * split), (1.0, dy / split, dx / split))
+    for material, share in shares.items():
+        metal_cm = project(np.kron(share, np.ones((split, split))), split_grid, detector)
+        ideal_cm += np.float32(relative_slope(material)) * metal_cm
+        added_cm += relative_slope(material) * metal_cm + metal_error_cm(material, metal_cm)
+    added = np.float32(WATER_MU_PER_CM) * added_cm
+    floor = np.float32(_SCATTER_FLOOR)
+    seen = np.log(np.exp(-attenuation) + floor) - np.log(np.exp(-attenuation - added) + floor)
+    attenuation += np.minimum(added, _MAX_BY_METAL)
+    return np.asarray(seen / np.float32(WATER_MU_PER_CM) - ideal_cm, dtype=np.float32)
 
 
 def _noise_cm(
@@ -203,13 +239,3 @@ def _metal_shares(metal: Sequence[MetalPart], k: int, grid: Grid) -> dict[str, F
         inside = part.share[k - window[0].start]
         plane[window[1:]] = np.maximum(plane[window[1:]], inside)
     return {name: plane for name, plane in shares.items() if plane.any()}
-
-
-def _streaks(shares: dict[str, FloatArray], grid: Grid, fwhm_mm: float) -> FloatArray:
-    """Back-projected error by metal; more views than noise needs, or its edges make a star."""
-    detector = Detector.around(grid, _FINE_BIN * min(grid.spacing_mm[1:]), n_views=_METAL_VIEWS)
-    ramp = Filter.ramp(detector, max(fwhm_mm, _METAL_FWHM_MM))
-    error = np.zeros((_METAL_VIEWS, detector.n_bins), dtype=np.float32)
-    for material, share in shares.items():
-        error += metal_error_cm(material, project(share, grid, detector))
-    return ramp.reconstruct(error, grid, detector)
