@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from milligray.anatomy.derived import SOLID_MM, Shell
 from milligray.anatomy.fields import FAR
 from milligray.anatomy.frame import VoxelFrame
 from milligray.anatomy.shapes import Motion, Shape, make_shape
@@ -29,7 +30,7 @@ STAGES = ("skeleton", "organs", "lungs", "abdomen")
 _KEYS = {
     *("name", "mirror", "stage", "order", "tissue", "core", "cortex_mm", "volume_ml", "mass"),
     *("blend", "reach", "inside", "outside", "ordered_by", "limb", "sex", "shape", "group", "note"),
-    *("content", "limit_mm", "site"),
+    *("content", "limit_mm", "site", "gas_ml", "shaft"),
 }  # fmt: skip
 
 
@@ -55,13 +56,17 @@ class Structure:
     volume_ml : tuple of float or None
         Target (male, female) of the reference adults.
     mass : str
-        Row of the reference masses that gives the target instead; "" for none. Without a target
-        the structure is where its field is negative.
-    site : tuple of str and float or None
-        Bone site of the skeleton table that gives volume and cortical share, and this bone's
-        share of it.
+        Row of the reference masses that gives the target instead, or a sum of rows such as
+        "colon - 0.45 rectosigmoid"; "" for none. Without a target the structure is where its
+        field is negative.
+    site : tuple of (str, float) or None
+        Bone sites of the skeleton table whose sum gives volume and cortical share, each with this
+        bone's share of it.
     content : float or None
         Share of the volume that is `core`, where masses do not tell.
+    gas_ml : tuple of float or None [mL]
+        Gas (male, female) within the core, beyond the masses; it lies in front in every part of
+        the lumen.
     inside, outside : tuple of str
         Regions or structures whose fields bound the growth.
     ordered_by : str
@@ -70,6 +75,10 @@ class Structure:
         Largest offset of the surface that growth may make.
     limb, group : str
         What it moves with: a limb in a pose, a group of organs in random variation.
+    blends : tuple of float [mm]
+        Of every shape, where they are not all `blend_mm`.
+    shaft : tuple of Shape
+        Where a long bone has a thick cortex and a core of marrow.
     """
 
     name: str
@@ -81,9 +90,12 @@ class Structure:
     cortex_mm: float = 1.5
     volume_ml: tuple[float, float] | None = None
     mass: str = ""
-    site: tuple[str, float] | None = None
+    site: tuple[tuple[str, float], ...] | None = None
     content: float | None = None
+    gas_ml: tuple[float, float] | None = None
     blend_mm: float = 0.0
+    blends: tuple[float, ...] = ()
+    shaft: tuple[Shape, ...] = ()
     reach_mm: float = 12.0
     limit_mm: float = 1e9
     inside: tuple[str, ...] = ()
@@ -103,14 +115,25 @@ class Structure:
 
     def moved(self, motion: Motion) -> "Structure":
         """The same after a motion of all its shapes."""
-        return replace(self, shapes=tuple(s.moved(motion) for s in self.shapes))
+        return replace(
+            self,
+            shapes=tuple(s.moved(motion) for s in self.shapes),
+            shaft=tuple(s.moved(motion) for s in self.shaft),
+        )
 
     def field(self, frame: VoxelFrame) -> FloatArray:
         """Distance-like field over the voxels of a frame, shape ``frame.shape``, float32 [mm]."""
         out = np.full(frame.shape, FAR, dtype=np.float32)
-        for shape in self.shapes:
-            shape.join(out, frame, self.reach_mm, self.blend_mm)
+        blends = self.blends or (self.blend_mm,) * len(self.shapes)
+        for shape, blend in zip(self.shapes, blends, strict=True):
+            shape.join(out, frame, self.reach_mm, blend)
         return out
+
+    def shaft_field(self, frame: VoxelFrame) -> FloatArray | None:
+        """Field of the shaft, negative inside it; None for what is no long bone [mm]."""
+        if not self.shaft:
+            return None
+        return replace(self, shapes=self.shaft, blends=()).field(frame)
 
 
 @lru_cache(maxsize=4)
@@ -119,7 +142,7 @@ def load_blueprint(sex: str) -> tuple[dict[str, Structure], tuple[Structure, ...
     found: list[Structure] = []
     for file in FILES:
         for entry in load_toml(f"anatomy/{file}.toml").get("structure", ()):
-            found += _structures(entry, sex, file)
+            found += _structures(entry, sex, file, {s.name: s for s in found})
     names = [s.name for s in found]
     if len(set(names)) != len(names):
         twice = sorted({n for n in names if names.count(n) > 1})
@@ -130,16 +153,26 @@ def load_blueprint(sex: str) -> tuple[dict[str, Structure], tuple[Structure, ...
     return regions, tuple(others)
 
 
-def _structures(entry: Mapping[str, Any], sex: str, file: str) -> list[Structure]:
+def _structures(
+    entry: Mapping[str, Any], sex: str, file: str, known: Mapping[str, Structure]
+) -> list[Structure]:
     unknown = set(entry) - _KEYS
     if unknown:
         raise InputError(f"{file}.toml, {entry.get('name')}: unknown keys {sorted(unknown)}")
     if entry.get("sex", sex) != sex:
         return []
-    shapes = tuple(make_shape(s) for s in entry["shape"] if s.get("sex", sex) == sex)
+    shapes: list[Shape] = []
+    blends: list[float] = []
+    for part in (s for s in entry["shape"] if s.get("sex", sex) == sex):
+        shape = _shell(part, known) if part.get("type") == "shell" else make_shape(part)
+        shapes += [shape, shape.mirrored()] if part.get("both") else [shape]
+        blend = float(part.get("blend", entry.get("blend", 0.0)))
+        blends += [blend] * (len(shapes) - len(blends))
     structure = Structure(
         name=entry["name"],
-        shapes=shapes,
+        shapes=tuple(shapes),
+        blends=tuple(blends),
+        shaft=tuple(make_shape(s) for s in entry.get("shaft", ())),
         stage=entry.get("stage", "skeleton"),
         order=float(entry.get("order", 0.0)),
         tissue=entry.get("tissue", "soft_tissue"),
@@ -147,8 +180,9 @@ def _structures(entry: Mapping[str, Any], sex: str, file: str) -> list[Structure
         cortex_mm=float(entry.get("cortex_mm", 1.5)),
         volume_ml=tuple(entry["volume_ml"]) if "volume_ml" in entry else None,
         mass=entry.get("mass", ""),
-        site=(entry["site"][0], float(entry["site"][1])) if "site" in entry else None,
+        site=_sites(entry["site"]) if "site" in entry else None,
         content=entry.get("content"),
+        gas_ml=tuple(entry["gas_ml"]) if "gas_ml" in entry else None,
         blend_mm=float(entry.get("blend", 0.0)),
         reach_mm=float(entry.get("reach", 12.0)),
         limit_mm=float(entry.get("limit_mm", 1e9)),
@@ -163,6 +197,24 @@ def _structures(entry: Mapping[str, Any], sex: str, file: str) -> list[Structure
     return [structure, _mirrored(structure)]
 
 
+def _sites(value: Any) -> tuple[tuple[str, float], ...]:  # noqa: ANN401 - a list from TOML
+    """``["hip_bones", 0.5]``, or a list of such pairs."""
+    pairs = [value] if isinstance(value[0], str) else value
+    return tuple((str(name), float(share)) for name, share in pairs)
+
+
+def _shell(entry: Mapping[str, Any], known: Mapping[str, Structure]) -> Shape:
+    """``type = "shell"``: `inner` to `outer` mm around the structure or region `of`, named before.
+
+    Without `inner` it is solid.
+    """
+    if entry.get("of") not in known:
+        raise InputError(f"shell of {entry.get('of')!r}: no structure of this name before it")
+    of = known[entry["of"]]
+    inner, outer = float(entry.get("inner", SOLID_MM)), float(entry.get("outer", 0.0))
+    return Shell(entry.get("op", "add"), of.shapes, of.blend_mm, inner, outer)
+
+
 def _mirrored(left: Structure) -> Structure:
     if "left" not in left.name:
         raise InputError(f"structure {left.name!r} is mirrored, so its name must hold 'left'")
@@ -175,4 +227,5 @@ def _mirrored(left: Structure) -> Structure:
         inside=tuple(n.replace("left", "right") for n in left.inside),
         outside=tuple(n.replace("left", "right") for n in left.outside),
         shapes=tuple(s.mirrored() for s in left.shapes),
+        shaft=tuple(s.mirrored() for s in left.shaft),
     )

@@ -1,6 +1,7 @@
 """Target volumes: reference masses over densities, scaled to the person."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from milligray.anatomy.blueprint import Structure
@@ -11,14 +12,19 @@ from milligray.errors import InputError
 TRUNK_POWER, HEAD_POWER = 2.2, 0.6
 """Volumes grow with height as the frame does: ``h`` along z, ``h ** 0.6`` across (0.2 each)."""
 HEAD_GROUP = "head"
+_BONE_PARTS = {"cortical": "cortical_bone", "spongiosa": "spongiosa", "medullary": "marrow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Volume wanted [mL], and the share of it that is core (content, spongiosa); None: by depth."""
+    """Volume wanted [mL], and the share of it that is core (content, spongiosa); None: by depth.
+
+    `gas_share` is the share of the volume that is gas, part of the core.
+    """
 
     volume_ml: float
     core_share: float | None
+    gas_share: float = 0.0
 
 
 def target_of(structure: Structure, parameters: AnatomyParameters) -> Target | None:
@@ -34,7 +40,7 @@ def target_of(structure: Structure, parameters: AnatomyParameters) -> Target | N
         return None
     power = HEAD_POWER if structure.group == HEAD_GROUP else TRUNK_POWER
     scale = parameters.scale_of(structure.name) * parameters.height_ratio**power
-    return Target(volume_ml=reference.volume_ml * scale, core_share=reference.core_share)
+    return replace(reference, volume_ml=reference.volume_ml * scale)
 
 
 def reference_of(structure: Structure, parameters: AnatomyParameters) -> Target | None:
@@ -45,16 +51,16 @@ def reference_of(structure: Structure, parameters: AnatomyParameters) -> Target 
             volume_ml=structure.volume_ml[0 if is_male else 1], core_share=structure.content
         )
     if structure.site is not None:
-        name, share = structure.site
-        row = _sites()[name]
-        cortical = float(row[f"{parameters.sex}_cortical_g"]) / tissue_density("cortical_bone")
-        spongy = float(row[f"{parameters.sex}_spongiosa_g"]) / tissue_density("spongiosa")
-        marrow = float(row[f"{parameters.sex}_medullary_g"]) / tissue_density("marrow")
-        total = cortical + spongy + marrow
-        return Target(volume_ml=share * total, core_share=1.0 - cortical / total)
+        cortical, total = 0.0, 0.0
+        for name, share in structure.site:
+            for part, tissue in _BONE_PARTS.items():
+                grams = share * float(_sites()[name][f"{parameters.sex}_{part}_g"])
+                total += grams / tissue_density(tissue)
+                cortical += grams / tissue_density(tissue) if part == "cortical" else 0.0
+        return Target(volume_ml=total, core_share=1.0 - cortical / total)
     if not structure.mass:
         return None
-    parts = _parts(structure.mass, parameters)
+    parts = _sum_of_parts(structure.mass, parameters)
     if structure.tissue == "lung":
         return Target(volume_ml=parts["whole"] / parameters.lung_density_g_cm3, core_share=None)
     if "whole" in parts:
@@ -64,7 +70,9 @@ def reference_of(structure: Structure, parameters: AnatomyParameters) -> Target 
         )
     wall = parts["wall"] / tissue_density(structure.tissue)
     inner = parts.get("content", parts.get("blood", 0.0)) / tissue_density(structure.core)
-    return Target(volume_ml=wall + inner, core_share=inner / (wall + inner))
+    gas = structure.gas_ml[0 if is_male else 1] if structure.gas_ml else 0.0
+    total = wall + inner + gas
+    return Target(volume_ml=total, core_share=(inner + gas) / total, gas_share=gas / total)
 
 
 @lru_cache(maxsize=1)
@@ -88,6 +96,20 @@ def reference_mass_g(name: str, part: str, parameters: AnatomyParameters) -> flo
 @lru_cache(maxsize=1)
 def _sites() -> dict[str, dict[str, str]]:
     return {row["site"]: row for row in load_csv("anatomy/skeleton_sites.csv")}
+
+
+def _sum_of_parts(masses: str, parameters: AnatomyParameters) -> dict[str, float]:
+    """Parts of a row, or of a sum of rows with factors: ``colon - 0.45 rectosigmoid``.
+
+    ``heart/wall`` is one part of a row, for a structure that is only this part.
+    """
+    total: dict[str, float] = {}
+    for sign, factor, name, only in re.findall(r"([+-]?) *([0-9.]+ +)?(\w+)(?:/(\w+))?", masses):
+        weight = float(factor or 1.0) * (-1.0 if sign == "-" else 1.0)
+        parts = _parts(name, parameters)
+        for part, grams in ({"whole": parts[only]} if only else parts).items():
+            total[part] = total.get(part, 0.0) + weight * grams
+    return total
 
 
 def _parts(name: str, parameters: AnatomyParameters) -> dict[str, float]:
