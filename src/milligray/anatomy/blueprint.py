@@ -26,7 +26,7 @@ FILES = (
     "thorax",
     "abdomen",
 )
-STAGES = ("skeleton", "organs", "lungs", "abdomen")
+STAGES = ("skeleton", "organs", "lungs", "abdomen", "surface")
 _KEYS = {
     *("name", "mirror", "stage", "order", "tissue", "core", "cortex_mm", "volume_ml", "mass"),
     *("blend", "reach", "inside", "outside", "ordered_by", "limb", "sex", "shape", "group", "note"),
@@ -75,6 +75,10 @@ class Structure:
         Largest offset of the surface that growth may make.
     limb, group : str
         What it moves with: a limb in a pose, a group of organs in random variation.
+    lobes : tuple of (str, str)
+        Parts that the whole is cut into, each with the region that is its fissure, see `lobes`.
+    follows : str
+        Stage with whose organs a region moves in breathing.
     blends : tuple of float [mm]
         Of every shape, where they are not all `blend_mm`.
     shaft : tuple of Shape
@@ -103,6 +107,8 @@ class Structure:
     ordered_by: str = ""
     limb: str = ""
     group: str = ""
+    lobes: tuple[tuple[str, str], ...] = ()
+    follows: str = ""
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Canonical box that holds the structure and its growth [mm]."""
@@ -191,6 +197,8 @@ def _structures(
         ordered_by=entry.get("ordered_by", ""),
         limb=entry.get("limb", ""),
         group=entry.get("group", ""),
+        lobes=tuple((lobe[0], lobe[1]) for lobe in entry.get("lobes", ())),
+        follows=entry.get("follows", ""),
     )
     if not entry.get("mirror", False):
         return [structure]
@@ -226,6 +234,10 @@ def _mirrored(left: Structure) -> Structure:
         group=left.group.replace("left", "right"),
         inside=tuple(n.replace("left", "right") for n in left.inside),
         outside=tuple(n.replace("left", "right") for n in left.outside),
+        lobes=tuple(
+            (name.replace("left", "right"), fissure.replace("left", "right"))
+            for name, fissure in left.lobes
+        ),
         shapes=tuple(s.mirrored() for s in left.shapes),
         shaft=tuple(s.mirrored() for s in left.shaft),
     )

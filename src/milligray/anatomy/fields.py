@@ -191,6 +191,25 @@ def join_plane(field, zc, ax, bx, ay, by, y, x, point, normal, op, blend):  # ty
 
 
 @voxel_loop
+def join_field(field, other, op, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Another field over the same voxels."""
+    nk, nj, ni = field.shape
+    for k in range(nk):
+        for j in range(nj):
+            for i in range(ni):
+                field[k, j, i] = _joined(field[k, j, i], other[k, j, i], op, blend)
+
+
+@voxel_loop
+def join_values(field, values, op, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Values of one slice that are there already."""
+    nj, ni = field.shape
+    for j in range(nj):
+        for i in range(ni):
+            field[j, i] = _joined(field[j, i], values[j, i], op, blend)
+
+
+@voxel_loop
 def _span(centers, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """First and past-last index of ascending equidistant centers between two bounds."""
     n = centers.size
