@@ -9,6 +9,7 @@ from milligray.anatomy.ct_numbers import ct_numbers
 from milligray.anatomy.ct_options import CtAppearance
 from milligray.anatomy.tissue_appearance import hu_of_density, load_tissue_appearances
 from milligray.read.series import CtSeries, LabelMap
+from milligray.typing import FloatArray
 from milligray.volume import Grid, Volume
 
 MARGIN_MM = 20.0
@@ -114,7 +115,7 @@ def cropped(anatomy: Anatomy, low_mm: float | None = None, high_mm: float | None
     )
 
 
-def _shifted(grid: Grid, first: tuple[int, int, int]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+def _shifted(grid: Grid, first: tuple[int, int, int]) -> FloatArray:
     affine = grid.affine.copy()
     affine[:3, 3] = grid.to_lps_mm(np.array(first, dtype=np.float64))
     return affine

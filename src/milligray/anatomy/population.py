@@ -130,8 +130,8 @@ def _population(table: Mapping[str, Any], name: str) -> Population:
             for q in QUANTITIES
             if q != "sex"
         }
-    sex = Distribution.from_table(table["sex"], f"population {name}: sex")
-    wrong = [v for v in sex.possible() if v not in sexes]
+    of_sex = Distribution.from_table(table["sex"], f"population {name}: sex")
+    wrong = [v for v in of_sex.possible() if v not in sexes]
     if wrong:
         raise InputError(f"population {name}: sex must be male or female, got {wrong[0]!r}")
-    return Population(name=name, sex=sex, by_sex=by_sex)
+    return Population(name=name, sex=of_sex, by_sex=by_sex)

@@ -91,4 +91,5 @@ def _curve(chance: np.random.Generator, z_mm: FloatArray) -> FloatArray:
     """Bend of the trunk, zero at and below the hips."""
     knots = np.array(CURVE_KNOTS_MM)
     values = np.array([0.0, *(_normal(chance) for _ in knots[1:-1]), 0.0])
-    return np.asarray(CubicSpline(knots, values, bc_type="clamped")(np.clip(z_mm, knots[0], knots[-1])))
+    inside = np.clip(z_mm, knots[0], knots[-1])
+    return np.asarray(CubicSpline(knots, values, bc_type="clamped")(inside))

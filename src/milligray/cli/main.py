@@ -25,6 +25,7 @@ def _register() -> None:
     from milligray.cli.ct_dose import ct_dose, demo
     from milligray.cli.dataset import app as dataset
     from milligray.cli.info import info
+    from milligray.cli.phantom import phantom_app
     from milligray.cli.spectrum import spectrum
     from milligray.cli.validate import validate
 
@@ -32,6 +33,7 @@ def _register() -> None:
     app.command("demo")(demo)
     app.command("cohort")(cohort)
     app.add_typer(dataset, name="dataset")
+    app.add_typer(phantom_app, name="phantom")
     app.command("validate")(validate)
     app.command("spectrum")(spectrum)
     app.command("info")(info)
