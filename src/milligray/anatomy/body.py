@@ -1,14 +1,23 @@
 """The body around the organs: muscle, fat and skin until the weight is met."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from milligray.anatomy.canvas import Canvas, reference_weight_kg, tissue_code
+from milligray.anatomy.blueprint import Structure
+from milligray.anatomy.canvas import (
+    CAVITY,
+    CAVITY_REACH_MM,
+    Canvas,
+    reference_weight_kg,
+    tissue_code,
+)
 from milligray.anatomy.fields import FAR
 from milligray.anatomy.frame import VoxelFrame
+from milligray.anatomy.growth import grow
 from milligray.anatomy.parameters import AnatomyParameters
-from milligray.anatomy.targets import reference_mass_g, tissue_density, tissue_rows
+from milligray.anatomy.targets import reference_mass_g, target_of, tissue_density, tissue_rows
 from milligray.data.loader import load_toml
 from milligray.errors import InputError
 from milligray.patient.voxel_loop import voxel_loop
@@ -20,6 +29,8 @@ WALL_MM = {"trunk_cavity": 14.0, "thoracic_cavity": 17.0}
 """Least thickness of the wall around a cavity (muscle; ribs and muscle)."""
 WALL_BLEND_MM = 30.0
 MOUND_BLEND_MM = 8.0
+SKIN_MM = 3.0
+"""Least depth of a gland below the surface of the body."""
 COARSE_MM = 4.0
 
 
@@ -33,7 +44,12 @@ class _Layers:
     stride: int
 
 
-def clothe(canvas: Canvas, parameters: AnatomyParameters, targets: dict[str, float]) -> list[str]:
+def clothe(
+    canvas: Canvas,
+    parameters: AnatomyParameters,
+    targets: dict[str, float],
+    glands: Sequence[Structure] = (),
+) -> list[str]:
     """Fill what is free: fat in the cavities, muscle, fat under the skin, skin.
 
     Parameters
@@ -42,7 +58,9 @@ def clothe(canvas: Canvas, parameters: AnatomyParameters, targets: dict[str, flo
         Changed in place.
     parameters : AnatomyParameters
     targets : dict of str to float [mL]
-        Gets the volumes of muscle and skin.
+        Gets the volumes of muscle, of the glands and of skin.
+    glands : sequence of Structure
+        What lies within the fat under the skin: the breast.
 
     Returns
     -------
@@ -69,6 +87,8 @@ def clothe(canvas: Canvas, parameters: AnatomyParameters, targets: dict[str, flo
     surface = _surface(layers, level, (fat_ml + skin_ml) / _coarse_ml(canvas, layers))
     del lean
     outer = _fine(surface, layers.stride, canvas.grid.shape)
+    for gland in glands:
+        _claim_below_skin(canvas, gland, outer, parameters, targets)
     label = canvas.new_label("subcutaneous_fat")
     _take(canvas.structure, canvas.tissue, outer, 0.0, label, tissue_code("fat"))
     skin = canvas.new_label("skin")
@@ -76,6 +96,26 @@ def clothe(canvas: Canvas, parameters: AnatomyParameters, targets: dict[str, flo
     _replace(canvas.structure, canvas.tissue, -outer, edge, label, skin, tissue_code("skin"))
     targets["skin"] = skin_ml
     return []
+
+
+def _claim_below_skin(
+    canvas: Canvas,
+    gland: Structure,
+    outer: FloatArray,
+    parameters: AnatomyParameters,
+    targets: dict[str, float],
+) -> None:
+    """A gland takes the lowest values of its field between muscle and skin."""
+    box = canvas.box_of(gland)
+    target = target_of(gland, parameters)
+    if box is None or target is None:
+        return
+    part = canvas.frame.part(box)
+    allowed = canvas.free(box, gland, part) & (outer[box] < -SKIN_MM)
+    wanted = round(target.volume_ml / canvas.voxel_ml)
+    taken, canvas.levels[gland.name] = grow(gland.name, gland.field(part), allowed, wanted)
+    canvas.paint(box, taken, gland, None)
+    targets[gland.name] = target.volume_ml
 
 
 def mass_kg(canvas: Canvas) -> float:
@@ -97,7 +137,7 @@ def _layers(canvas: Canvas, parameters: AnatomyParameters) -> _Layers:
     )  # fmt: skip
     body = canvas.regions["lean_body"].field(frame)
     for name, wall in WALL_MM.items():
-        cavity = canvas.regions[name].field(frame) - np.float32(canvas.levels.get(name, 0.0) + wall)
+        cavity = canvas.edge(name, frame) - np.float32(wall)
         body = _smooth_min(body, cavity, WALL_BLEND_MM)
     thickness = _trunk_thickness(frame, parameters)
     arms = np.minimum(
@@ -130,14 +170,14 @@ def _fill_cavities(canvas: Canvas) -> None:
     label = canvas.new_label("torso_fat")
     for name in ("thoracic_cavity", "trunk_cavity"):
         region = canvas.regions[name]
-        reach = max(canvas.levels.get(name, 0.0), 0.0) + 2.0
+        reach = CAVITY_REACH_MM if name == CAVITY else 2.0
         low, high = region.bounds()
         box = canvas.frame.box_of(low - reach, high + reach)
         if box is None:
             continue
-        values = region.field(canvas.frame.part(box))
+        values = canvas.edge(name, canvas.frame.part(box))
         zc = canvas.frame.zc[box[0]]
-        taken = (canvas.structure[box] == 0) & (values < canvas.levels.get(name, 0.0))
+        taken = (canvas.structure[box] == 0) & (values < 0.0)
         taken[(zc < low[2]) | (zc > high[2])] = False
         canvas.structure[box][taken] = label
         canvas.tissue[box][taken] = tissue_code("fat_visceral")

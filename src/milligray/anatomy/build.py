@@ -7,9 +7,11 @@ import numpy as np
 from milligray.anatomy.anatomy import Anatomy
 from milligray.anatomy.blueprint import Structure, load_blueprint
 from milligray.anatomy.body import clothe
+from milligray.anatomy.breathing import descent_of_diaphragm_mm
 from milligray.anatomy.canvas import Canvas, tissue_code
 from milligray.anatomy.frame import VoxelFrame, body_frame, voxel_frame
 from milligray.anatomy.growth import grow
+from milligray.anatomy.lobes import paint_lobes
 from milligray.anatomy.parameters import AnatomyParameters
 from milligray.anatomy.pose import posed
 from milligray.anatomy.targets import target_of, tissue_rows
@@ -55,13 +57,17 @@ def build_anatomy(parameters: AnatomyParameters, *, spacing_mm: float = 2.0) -> 
     ordered = [posed(varied_structure(s, parameters), parameters) for s in structures]
     targets: dict[str, float] = {}
     for stage in ("skeleton", "organs", "lungs"):
+        if stage == "organs":
+            lungs = [s for s in ordered if s.lobes]
+            canvas.descent_mm = descent_of_diaphragm_mm(canvas, lungs, parameters)
         for structure in (s for s in ordered if s.stage == stage):
             _claim(canvas, structure, parameters, targets)
     abdomen = [s for s in ordered if s.stage == "abdomen"]
     canvas.widen_cavity(abdomen, parameters)
     for structure in abdomen:
         _claim(canvas, structure, parameters, targets)
-    notes = clothe(canvas, parameters, targets)
+    surface = [s for s in ordered if s.stage == "surface"]
+    notes = clothe(canvas, parameters, targets, surface)
     return Anatomy(
         grid=grid,
         structure=canvas.structure,
@@ -107,7 +113,7 @@ def _claim(
     if box is None:
         return
     part = canvas.frame.part(box)
-    values = structure.field(part)
+    values = canvas.field_of(structure, part)
     allowed = canvas.free(box, structure, part)
     target = target_of(structure, parameters)
     wanted = None if target is None else round(target.volume_ml / canvas.voxel_ml)
@@ -115,6 +121,9 @@ def _claim(
         allowed &= values < 0.0
         values = -canvas.regions[structure.ordered_by].field(part)
     taken, level = grow(structure.name, values, allowed, wanted, structure.limit_mm)
+    if structure.lobes:
+        targets |= paint_lobes(canvas, box, part, taken, structure, parameters)
+        return
     share = None if target is None else target.core_share
     shaft = structure.shaft_field(part)
     depth = values if shaft is None else _thinned(values, level, shaft)

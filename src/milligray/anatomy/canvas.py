@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from milligray.anatomy.blueprint import Structure
+from milligray.anatomy.breathing import breathed
 from milligray.anatomy.frame import VoxelFrame
 from milligray.anatomy.parameters import AnatomyParameters
 from milligray.anatomy.targets import reference_mass_g, target_of, tissue_density, tissue_rows
@@ -14,6 +15,7 @@ from milligray.volume import Grid
 
 Box = tuple[slice, slice, slice]
 CAVITY = "trunk_cavity"
+SWOLLEN = "trunk_cavity_swollen"
 CAVITY_REACH_MM = 90.0
 
 
@@ -35,6 +37,7 @@ class Canvas:
     tissue: LabelArray = field(init=False)
     names: dict[int, str] = field(default_factory=dict)
     levels: dict[str, float] = field(default_factory=dict)
+    descent_mm: float = 0.0
 
     def __post_init__(self) -> None:
         self.structure = np.zeros(self.grid.shape, dtype=np.uint16)
@@ -47,19 +50,29 @@ class Canvas:
 
     def box_of(self, structure: Structure) -> Box | None:
         """Voxels that a structure may claim; None if it lies beside the grid."""
-        return self.frame.box_of(*structure.bounds())
+        frame = breathed(self.frame, structure.stage, self.descent_mm)
+        return frame.box_of(*structure.bounds())
+
+    def field_of(self, structure: Structure, part: VoxelFrame) -> FloatArray:
+        """Field of a structure where breathing has moved it."""
+        return structure.field(breathed(part, structure.stage, self.descent_mm))
 
     def free(self, box: Box, structure: Structure, part: VoxelFrame) -> BoolArray:
         """Voxels of a box that are not taken and lie within the regions a structure is bound to."""
         allowed = np.asarray(self.structure[box] == 0)
         for name in structure.inside:
-            allowed &= self._region(name, part) < self.levels.get(name, 0.0)
+            allowed &= self.edge(name, part) < 0.0
         for name in structure.outside:
-            allowed &= self._region(name, part) >= self.levels.get(name, 0.0)
+            allowed &= self.edge(name, part) >= 0.0
         return allowed
 
     def paint(
-        self, box: Box, taken: BoolArray, structure: Structure, core: BoolArray | None
+        self,
+        box: Box,
+        taken: BoolArray,
+        structure: Structure,
+        core: BoolArray | None,
+        gas: BoolArray | None = None,
     ) -> None:
         """Give voxels to a structure."""
         label = self.new_label(structure.name)
@@ -67,6 +80,8 @@ class Canvas:
         self.tissue[box][taken] = tissue_code(structure.tissue)
         if core is not None:
             self.tissue[box][core] = tissue_code(structure.core)
+        if gas is not None:
+            self.tissue[box][gas] = tissue_code("gas")
 
     def new_label(self, name: str) -> int:
         """The next label, for a structure of this name."""
@@ -81,23 +96,42 @@ class Canvas:
             target = target_of(organ, parameters)
             if target is not None and CAVITY in organ.inside:
                 wanted += target.volume_ml
-        region = self.regions[CAVITY]
-        low, high = region.bounds()
+        low, high = self.regions[SWOLLEN].bounds()
         found = self.frame.box_of(low - CAVITY_REACH_MM, high + CAVITY_REACH_MM)
         if found is None:
             raise InputError("the grid does not hold the trunk")
-        values = region.field(self.frame.part(found))
-        values[self.structure[found] != 0] = np.inf
+        part = self.frame.part(found)
+        lean, room = self._swelling(part)
+        lean /= room
+        lean[self.structure[found] != 0] = np.inf
         # it widens in front and at the sides, not up into the chest or down below the pelvis
-        zc = self.frame.zc[found[0]]
-        values[(zc < low[2]) | (zc > high[2])] = np.inf
+        low, high = self.regions[CAVITY].bounds()
+        lean[(part.zc < low[2]) | (part.zc > high[2])] = np.inf
         count = round(wanted / self.voxel_ml)
-        self.levels[CAVITY] = float(np.partition(values.ravel(), count)[count])
+        self.levels[CAVITY] = float(np.partition(lean.ravel(), count)[count])
+
+    def edge(self, name: str, part: VoxelFrame) -> FloatArray:
+        """Field of a region as it stands now, negative inside [mm].
+
+        Notes
+        -----
+        The trunk cavity of level ``t`` stands at ``(1 - t) lean + t swollen``, two regions.
+        """
+        if name == CAVITY:
+            lean, room = self._swelling(part)
+            return np.asarray(lean - np.float32(self.levels.get(CAVITY, 0.0)) * room)
+        return self._region(name, part) - np.float32(self.levels.get(name, 0.0))
+
+    def _swelling(self, part: VoxelFrame) -> tuple[FloatArray, FloatArray]:
+        """Field of the lean trunk cavity, and how much further the swollen one reaches [mm]."""
+        lean = self._region(CAVITY, part)
+        return lean, np.maximum(lean - self._region(SWOLLEN, part), np.float32(0.1))
 
     def _region(self, name: str, part: VoxelFrame) -> FloatArray:
         if name not in self.regions:
             raise InputError(f"no region {name!r} in the blueprint")
-        return self.regions[name].field(part)
+        region = self.regions[name]
+        return region.field(breathed(part, region.follows, self.descent_mm))
 
 
 def tissue_code(name: str) -> int:
@@ -110,6 +144,8 @@ def tissue_code(name: str) -> int:
 
 VISCERAL_SHARE = {"male": 0.18, "female": 0.09}
 """Share of the separable fat that lies in the trunk cavity at the reference weight."""
+EXCESS_SHARE = {"male": 0.11, "female": 0.06}
+"""The same of the fat beyond it: of more fat, more lies under the skin."""
 
 
 def visceral_fat_ml(parameters: AnatomyParameters) -> float:
@@ -117,7 +153,7 @@ def visceral_fat_ml(parameters: AnatomyParameters) -> float:
     excess_kg = max(parameters.weight_kg - reference_weight_kg(parameters), -8.0)
     fat_g = reference_mass_g("adipose_separable", "whole", parameters) * parameters.height_ratio**2
     share = VISCERAL_SHARE[parameters.sex]
-    grams = share * (fat_g + 750.0 * excess_kg)
+    grams = share * fat_g + EXCESS_SHARE[parameters.sex] * 750.0 * excess_kg
     return max(grams, 300.0) / tissue_density("fat_visceral")
 
 

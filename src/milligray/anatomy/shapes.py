@@ -10,10 +10,10 @@ from scipy.spatial.transform import Rotation
 
 from milligray.anatomy import fields
 from milligray.anatomy.frame import VoxelFrame
+from milligray.anatomy.heights import OPERATIONS, make_heights
 from milligray.errors import InputError
 from milligray.typing import FloatArray
 
-OPERATIONS = {"add": fields.ADD, "cut": fields.CUT, "keep": fields.KEEP}
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -283,6 +283,7 @@ _MAKERS: dict[str, Callable[[Mapping[str, Any], str], Shape]] = {
     "sheet": _sheet,
     "sections": _sections,
     "plane": _plane,
+    "heights": make_heights,
 }
 
 

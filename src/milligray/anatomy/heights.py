@@ -1,0 +1,74 @@
+"""A surface given by its height over a grid of points: the dome of the diaphragm."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.interpolate import RectBivariateSpline
+
+from milligray.anatomy import fields
+from milligray.anatomy.frame import VoxelFrame
+from milligray.errors import InputError
+from milligray.typing import FloatArray
+
+
+class Shift(Protocol):
+    """A motion, of which a surface of heights can follow the shift alone."""
+
+    rotation: FloatArray
+    shift_mm: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Heights:
+    """All that lies below the surface ``z = h(x, y)``, smooth between its knots.
+
+    The field is ``give * (z - h)``: moved to another level, the surface goes up or down as a
+    whole, and by less where it gives less.
+    """
+
+    operation: str
+    x_mm: FloatArray
+    y_mm: FloatArray
+    z_mm: FloatArray
+    """Heights, shape (n_y, n_x)."""
+    stiffness: FloatArray
+    """Field per mm, shape (n_y, n_x): 2 where the surface moves half as far as elsewhere."""
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        low = np.array([self.x_mm[0], self.y_mm[0], float(self.z_mm.min())])
+        return low, np.array([self.x_mm[-1], self.y_mm[-1], float(self.z_mm.max())])
+
+    def mirrored(self) -> "Heights":
+        return replace(
+            self, x_mm=-self.x_mm[::-1], z_mm=self.z_mm[:, ::-1], stiffness=self.stiffness[:, ::-1]
+        )
+
+    def moved(self, motion: Shift) -> "Heights":
+        if not np.allclose(motion.rotation, np.eye(3)):
+            raise InputError("a surface of heights cannot be turned")
+        dx, dy, dz = motion.shift_mm
+        return replace(self, x_mm=self.x_mm + dx, y_mm=self.y_mm + dy, z_mm=self.z_mm + dz)
+
+    def join(self, field: FloatArray, frame: VoxelFrame, reach_mm: float, blend_mm: float) -> None:  # noqa: ARG002
+        orders = {"kx": min(3, self.y_mm.size - 1), "ky": min(3, self.x_mm.size - 1)}
+        height = RectBivariateSpline(self.y_mm, self.x_mm, self.z_mm, **orders)
+        stiff = RectBivariateSpline(self.y_mm, self.x_mm, self.stiffness, kx=1, ky=1)
+        for k in range(frame.zc.size):
+            y = np.clip((frame.y - frame.by[k]) / frame.ay[k], self.y_mm[0], self.y_mm[-1])
+            x = np.clip((frame.x - frame.bx[k]) / frame.ax[k], self.x_mm[0], self.x_mm[-1])
+            values = (frame.zc[k] - height(y, x)) * stiff(y, x)
+            fields.join_values(field[k], values, OPERATIONS[self.operation], blend_mm)
+
+
+OPERATIONS = {"add": fields.ADD, "cut": fields.CUT, "keep": fields.KEEP}
+
+
+def make_heights(entry: Mapping[str, Any], operation: str) -> Heights:
+    """Knots ``x`` (columns) and ``y`` (rows), heights ``z`` as rows of columns, stiffness too."""
+    x, y, z = (np.array(entry[name], dtype=np.float64) for name in ("x", "y", "z"))
+    stiffness = np.array(entry.get("stiffness", np.ones_like(z)), dtype=np.float64)
+    if z.shape != (y.size, x.size) or stiffness.shape != z.shape:
+        raise InputError(f"heights need {y.size} rows of {x.size} values, got shape {z.shape}")
+    return Heights(operation, x, y, z, stiffness)

@@ -1,0 +1,46 @@
+"""Lobes: a whole that has claimed its space, cut into parts by curved surfaces."""
+
+import numpy as np
+
+from milligray.anatomy.blueprint import Structure
+from milligray.anatomy.canvas import Box, Canvas, tissue_code
+from milligray.anatomy.frame import VoxelFrame
+from milligray.anatomy.parameters import AnatomyParameters
+from milligray.anatomy.targets import reference_mass_g
+from milligray.typing import BoolArray
+
+
+def paint_lobes(
+    canvas: Canvas,
+    box: Box,
+    part: VoxelFrame,
+    whole: BoolArray,
+    structure: Structure,
+    parameters: AnatomyParameters,
+) -> dict[str, float]:
+    """Give the voxels of a whole to its lobes.
+
+    Every lobe takes the lowest values of the field of its fissure within what is left, by its
+    share of the reference mass; the last takes the rest.
+
+    Returns
+    -------
+    dict of str to float [mL]
+        Volumes that the lobes have been given.
+    """
+    masses = [reference_mass_g(name, "whole", parameters) for name, _ in structure.lobes]
+    left = whole.copy()
+    size = int(np.count_nonzero(whole))
+    volumes = {}
+    for (name, fissure), mass in zip(structure.lobes, masses, strict=True):
+        lobe = left
+        if fissure:
+            values = canvas.edge(fissure, part)
+            count = min(round(size * mass / sum(masses)), int(np.count_nonzero(left)) - 1)
+            level = np.partition(values[left], count)[count]
+            lobe = left & (values < level)
+            left = left & ~lobe
+        canvas.structure[box][lobe] = canvas.new_label(name)
+        canvas.tissue[box][lobe] = tissue_code(structure.tissue)
+        volumes[name] = float(np.count_nonzero(lobe)) * canvas.voxel_ml
+    return volumes
