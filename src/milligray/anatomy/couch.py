@@ -29,7 +29,8 @@ def add_couch(hu: FloatArray, outside: BoolArray, grid: Grid, couch: Couch) -> N
     Raises
     ------
     InputError
-        If the image ends above the couch's lower face; see `with_posterior_margin`.
+        If the image ends above the couch's upper face; see `with_posterior_margin`. Where it ends
+        within the couch, the rest is cut off, as it is by the field of view of many real scans.
 
     Notes
     -----
@@ -53,10 +54,10 @@ def add_couch(hu: FloatArray, outside: BoolArray, grid: Grid, couch: Couch) -> N
         raise InputError("no part of the body is above the couch")
     back_mm = y_mm[body_back] + 0.5 * dy
     y0 = float((back_mm + sag)[carried].max()) + couch.mattress_mm
-    missing = y0 + couch.thickness_mm - (y_mm[-1] + 0.5 * dy)
+    missing = y0 + couch.shell_mm - (y_mm[-1] + 0.5 * dy)
     if missing > 0:
         raise InputError(
-            f"the couch reaches {missing:.0f} mm below the image; enlarge the grid to posterior"
+            f"the upper face of the couch is {missing:.0f} mm below the image; enlarge the grid to posterior"
             " (with_posterior_margin) or leave the table away"
         )
     top = (y0 - sag)[np.newaxis]

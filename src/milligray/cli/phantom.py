@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from milligray.cli.augment import augment
 from milligray.cli.options import Json, Out, Overwrite, Quiet
 
 if TYPE_CHECKING:
@@ -177,3 +178,6 @@ def _factors(texts: list[str]) -> dict[str, float]:
         except ValueError as error:
             raise InputError(f"--organ-scale must be NAME=FACTOR, got {text!r}") from error
     return found
+
+
+phantom_app.command("augment")(augment)
