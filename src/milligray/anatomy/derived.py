@@ -7,7 +7,8 @@ import numpy as np
 from milligray.anatomy import fields
 from milligray.anatomy.fields import FAR
 from milligray.anatomy.frame import VoxelFrame
-from milligray.anatomy.shapes import OPERATIONS, Motion, Shape
+from milligray.anatomy.heights import OPERATIONS
+from milligray.anatomy.shapes import Motion, Shape
 from milligray.typing import FloatArray
 
 SOLID_MM = -1e3
@@ -34,18 +35,22 @@ class Shell:
     outer_mm: float
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Those of what is followed, widened by the outer distance."""
         corners = [s.bounds() for s in self.shapes if s.operation == "add"]
         low = np.min([c[0] for c in corners], axis=0) - self.outer_mm
         high = np.max([c[1] for c in corners], axis=0) + self.outer_mm
         return low, high
 
     def mirrored(self) -> "Shell":
+        """The same around the mirrored shapes."""
         return replace(self, shapes=tuple(s.mirrored() for s in self.shapes))
 
     def moved(self, motion: Motion) -> "Shell":
+        """The same around the moved shapes."""
         return replace(self, shapes=tuple(s.moved(motion) for s in self.shapes))
 
     def join(self, field: FloatArray, frame: VoxelFrame, reach_mm: float, blend_mm: float) -> None:
+        """Join the band between the two distances to a field, in place."""
         own = np.full(field.shape, FAR, dtype=np.float32)
         for shape in self.shapes:
             shape.join(own, frame, reach_mm + max(self.outer_mm, 0.0), self.shapes_blend_mm)
