@@ -1,6 +1,7 @@
 """Help for the scripts that print blueprint files: shapes as dictionaries, TOML, volume shares."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from milligray.anatomy.blueprint import _structures
 from milligray.anatomy.frame import VoxelFrame
 
 Entry = dict[str, Any]
+REGIONS = Path(__file__).parents[1] / "src/milligray/data/anatomy/regions.toml"
 
 
 def to_toml(header: str, entries: Iterable[Entry]) -> str:

@@ -1,0 +1,93 @@
+"""Sternum, scapula, clavicle; canonical places [mm]."""
+
+from collections.abc import Callable
+
+from anatomy_toml import Entry
+
+FrontPoint = Callable[[float, float, float], list[float]]
+
+
+def STERNUM(front_point: FrontPoint) -> list[Entry]:  # noqa: N802 - read as the table it is
+    """Manubrium, body and xiphoid process on the front of the cage."""
+    # height, half width, thickness, how much the upper edge dips in the middle
+    manubrium = [(1452, 24, 11, 4), (1444, 28, 11, 0), (1430, 23, 10.5, 0), (1416, 18, 10, 0),
+                 (1404, 17, 10.5, 0)]  # fmt: skip
+    body = [(1400, 17, 10, 0), (1380, 16, 9.5, 0), (1360, 16.5, 9, 0), (1340, 18, 9, 0),
+            (1322, 19, 9, 0), (1306, 14, 8.5, 0)]  # fmt: skip
+
+    def grid(rows: list[tuple[float, float, float, float]]) -> list[list[list[float]]]:
+        out = []
+        for z, half, thick, dip in rows:
+            line = []
+            for u in (-1.0, -0.5, 0.0, 0.5, 1.0):
+                height = z - dip * (1.0 - abs(u))
+                _, y, _ = front_point(0.0, height, 1.0 + 0.5 * thick)
+                line.append([u * (half - 0.4 * thick), y + 1.5 * u * u, height, thick])
+            out.append(line)
+        return out
+
+    tip = [[*front_point(0.0, z, 5.0), r] for z, r in ((1310, 9.0), (1294, 8.0), (1280, 6.5), (1268, 4.0))]
+    for k, back in enumerate((0.0, 0.5, 2.0, 4.0)):
+        tip[k][1] += back
+    return [{
+        "name": "sternum", "order": 50, "site": ["sternum", 0], "tissue": "cortical_bone",
+        "core": "spongiosa", "blend": 4, "reach": 8,
+        "shape": [
+            {"type": "sheet", "points": grid(manubrium), "note": "manubrium"},
+            {"type": "sheet", "points": grid(body), "note": "body"},
+            {"type": "tube", "points": tip, "flat": 0.45, "normal": [0, 1, 0],
+             "note": "xiphoid process"},
+        ],
+    }]  # fmt: skip
+
+
+_BLADE = [
+    # from the upper angle down; each row from the medial border to the lateral one
+    [[80, 78, 1470, 5.5], [84, 76, 1470, 4], [90, 73, 1469, 4], [97, 69.5, 1467, 4.5]],
+    [[72, 88, 1450, 5.5], [90, 79, 1450, 3], [108, 68, 1449, 3], [124, 57, 1446, 5]],
+    [[70, 95, 1430, 5.5], [94, 84, 1430, 3], [118, 70, 1429, 4], [143, 51, 1426, 9]],
+    [[71, 100, 1408, 5.5], [94, 90, 1408, 3], [118, 75, 1408, 4], [144, 54, 1406, 10]],
+    [[75, 103, 1384, 5.5], [93, 96, 1384, 3], [111, 85, 1384, 3.5], [131, 68, 1385, 9]],
+    [[82, 105, 1358, 5.5], [92, 101, 1358, 3.5], [104, 94, 1359, 4], [117, 83, 1361, 8]],
+    [[91, 106, 1332, 7], [95, 105, 1331, 6], [99, 103, 1331, 6.5], [103, 100, 1334, 7.5]],
+]
+
+_SPINE = [
+    # crest of the spine: rows from the blade to the free edge
+    [[73, 94, 1431, 5], [95, 85, 1432, 5], [118, 72, 1434, 5], [138, 60, 1436, 7]],
+    [[75, 99, 1433, 6], [98, 97, 1437, 5], [122, 90, 1442, 5], [144, 78, 1446, 7]],
+    [[76, 102, 1434, 8], [99, 104, 1439, 7], [124, 99, 1445, 7.5], [148, 87, 1449, 9]],
+]
+
+GIRDLE: list[Entry] = [
+    {
+        "name": "scapula_left", "mirror": True, "limb": "girdle_left", "order": 52,
+        "site": ["scapulae", 0], "tissue": "cortical_bone", "core": "spongiosa", "blend": 5,
+        "reach": 8,
+        "shape": [
+            {"type": "sheet", "points": _BLADE, "note": "blade"},
+            {"type": "sheet", "points": _SPINE, "note": "spine"},
+            {"type": "tube", "points": [[140, 54, 1415, 9], [147, 49, 1413, 11], [152, 46, 1412, 13.5]],
+             "note": "neck"},
+            {"type": "ellipsoid", "center": [152.5, 46, 1412], "radii": [5.5, 13, 18.5],
+             "turn": [0, 0, -18], "note": "glenoid"},
+            {"type": "ellipsoid", "op": "cut", "center": [180, 36, 1412], "radii": [26, 26, 26],
+             "note": "glenoid cavity"},
+            {"type": "tube", "points": [[146, 87, 1449, 7.5], [163, 79, 1451, 10], [178, 66, 1451, 12.5],
+                                        [186, 51, 1450, 12], [186, 38, 1449, 9]],
+             "flat": 0.42, "normal": [0.25, 0.1, 1], "note": "acromion"},
+            {"type": "tube", "points": [[140, 48, 1432, 9], [141, 38, 1439, 7.5], [148, 24, 1440, 6.5],
+                                        [157, 12, 1431, 5.5]], "note": "coracoid process"},
+        ],
+    },
+    {
+        "name": "clavicula_left", "mirror": True, "limb": "girdle_left", "order": 51,
+        "site": ["clavicles", 0], "tissue": "cortical_bone", "core": "spongiosa", "reach": 8,
+        "shape": [
+            {"type": "tube", "points": [[22, -37, 1456, 10.5], [31, -40, 1457, 9], [48, -44, 1459, 6.8],
+                                        [70, -43, 1461, 6.2], [95, -31, 1462, 6.2], [120, -10, 1461, 6.4],
+                                        [142, 9, 1459, 7.2], [158, 23, 1456, 7.8], [171, 34, 1453, 7.5]],
+             "flat": [1, 1, 1, 1, 0.98, 0.9, 0.75, 0.66, 0.62], "normal": [0, 0, 1]},
+        ],
+    },
+]  # fmt: skip
