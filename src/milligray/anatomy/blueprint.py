@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from milligray.anatomy.derived import SOLID_MM, Shell
+from milligray.anatomy.derived import SOLID_MM, Shell, make_furrows
 from milligray.anatomy.fields import FAR
 from milligray.anatomy.frame import VoxelFrame
 from milligray.anatomy.shapes import Motion, Shape, make_shape
@@ -17,6 +17,7 @@ from milligray.typing import FloatArray
 
 FILES = (
     "regions",
+    "envelope",
     "skull",
     "spine",
     "thorax_bones",
@@ -30,7 +31,7 @@ STAGES = ("skeleton", "organs", "lungs", "abdomen", "surface")
 _KEYS = {
     *("name", "mirror", "stage", "order", "tissue", "core", "cortex_mm", "volume_ml", "mass"),
     *("blend", "reach", "inside", "outside", "ordered_by", "limb", "sex", "shape", "group", "note"),
-    *("content", "limit_mm", "site", "gas_ml", "shaft"),
+    *("content", "limit_mm", "site", "gas_ml", "shaft", "lobes", "follows"),
 }  # fmt: skip
 
 
@@ -170,7 +171,7 @@ def _structures(
     shapes: list[Shape] = []
     blends: list[float] = []
     for part in (s for s in entry["shape"] if s.get("sex", sex) == sex):
-        shape = _shell(part, known) if part.get("type") == "shell" else make_shape(part)
+        shape = _shape(part, known)
         shapes += [shape, shape.mirrored()] if part.get("both") else [shape]
         blend = float(part.get("blend", entry.get("blend", 0.0)))
         blends += [blend] * (len(shapes) - len(blends))
@@ -211,11 +212,15 @@ def _sites(value: Any) -> tuple[tuple[str, float], ...]:  # noqa: ANN401 - a lis
     return tuple((str(name), float(share)) for name, share in pairs)
 
 
-def _shell(entry: Mapping[str, Any], known: Mapping[str, Structure]) -> Shape:
-    """``type = "shell"``: `inner` to `outer` mm around the structure or region `of`, named before.
+def _shape(entry: Mapping[str, Any], known: Mapping[str, Structure]) -> Shape:
+    """A shape; ``type = "shell"``: `inner` to `outer` mm around the structure `of`, named before.
 
     Without `inner` it is solid.
     """
+    if entry.get("type") == "furrows":
+        return make_furrows(entry)
+    if entry.get("type") != "shell":
+        return make_shape(entry)
     if entry.get("of") not in known:
         raise InputError(f"shell of {entry.get('of')!r}: no structure of this name before it")
     of = known[entry["of"]]

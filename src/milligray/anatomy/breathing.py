@@ -41,8 +41,6 @@ def descent_of_diaphragm_mm(
     canvas: "Canvas", lungs: "Sequence[Structure]", parameters: AnatomyParameters
 ) -> float:
     """How far below its place in the blueprint the diaphragm gives the lungs their volume [mm]."""
-    if not lungs:
-        return 0.0
     order = lungs[0].ordered_by
     targets = [target_of(lung, parameters) for lung in lungs]
     wanted = sum(t.volume_ml for t in targets if t) / canvas.voxel_ml / COARSE**3

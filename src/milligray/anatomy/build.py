@@ -57,9 +57,10 @@ def build_anatomy(parameters: AnatomyParameters, *, spacing_mm: float = 2.0) -> 
     ordered = [posed(varied_structure(s, parameters), parameters) for s in structures]
     targets: dict[str, float] = {}
     for stage in ("skeleton", "organs", "lungs"):
-        if stage == "organs":
-            lungs = [s for s in ordered if s.lobes]
+        lungs = [s for s in ordered if s.lobes]
+        if stage == "organs" and lungs:
             canvas.descent_mm = descent_of_diaphragm_mm(canvas, lungs, parameters)
+            canvas.levels[lungs[0].ordered_by] = -canvas.descent_mm
         for structure in (s for s in ordered if s.stage == stage):
             _claim(canvas, structure, parameters, targets)
     abdomen = [s for s in ordered if s.stage == "abdomen"]
