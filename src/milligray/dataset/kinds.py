@@ -14,7 +14,7 @@ from milligray.errors import InputError
 if TYPE_CHECKING:
     from milligray.dataset.patients import SampleSpec
 
-_MODULES = ("dose_maps",)
+_MODULES = ("dose_maps", "organ_features", "slice_features", "source_positions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
