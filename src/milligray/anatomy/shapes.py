@@ -38,7 +38,9 @@ class Motion:
 class Shape(Protocol):
     """One piece of a structure."""
 
-    operation: str
+    @property
+    def operation(self) -> str:
+        """A key of `OPERATIONS`."""
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest corner ``(x, y, z)``, canonical [mm]."""
