@@ -3,7 +3,7 @@
 python tools/build_spine.py > src/milligray/data/anatomy/spine.toml
 
 Sizes follow Panjabi et al. 1991 and 1992 (quantitative anatomy of cervical, thoracic and lumbar
-vertebrae), made 6 % larger for a man of 176 cm. Places of a vertebra are given as (x to the left,
+vertebrae), made about 10 % larger for a man of 176 cm. Places of a vertebra are given as (x to the left,
 p to posterior, t upward) from the center of its body, along the curve of the spine.
 """
 
@@ -17,28 +17,28 @@ from spine_parts import SACRUM, axis_and_atlas
 # canal; disc below; half breadth over the transverse processes; tip of the spinous process
 # behind the back wall of the body and below the center
 LEVELS = {
-    "C3": (1582, -6, 21, 17, 25, 17, 4.5, 26, 34, 6),
-    "C4": (1565, -5, 21.5, 17.5, 26, 17, 4.5, 26.5, 34, 7),
-    "C5": (1548, -2, 22.5, 18, 26, 17, 4.8, 27, 35, 9),
-    "C6": (1531, 4, 24.5, 18.5, 26, 17, 5, 28, 39, 12),
-    "C7": (1513, 12, 26.5, 18.5, 25, 16, 4.8, 34, 47, 14),
-    "T1": (1494, 22, 28.5, 19.5, 23, 16.5, 4.2, 39, 50, 14),
-    "T2": (1473, 32, 28.5, 21.5, 20.5, 16, 4, 36.5, 49, 20),
-    "T3": (1451, 41, 28, 23.5, 19.5, 16, 4, 34, 46, 25),
-    "T4": (1428, 48, 28, 25, 19, 16, 4, 33, 44, 30),
-    "T5": (1404, 53, 28.5, 26.5, 18.5, 16, 4.2, 33, 43, 34),
-    "T6": (1380, 56, 29.5, 28, 18.5, 16, 4.4, 33, 43, 37),
-    "T7": (1355, 57, 30.5, 29.5, 18.5, 16, 4.6, 33, 43, 38),
-    "T8": (1330, 56, 32, 30.5, 19, 16, 4.8, 33, 42, 36),
-    "T9": (1304, 53, 34, 32, 19, 16, 5.2, 32.5, 42, 32),
-    "T10": (1277, 48, 36, 33, 20, 16.5, 5.6, 31, 42, 26),
-    "T11": (1249, 42, 39, 34, 21.5, 17.5, 6.2, 28, 42, 20),
-    "T12": (1219, 35, 42.5, 34.5, 23.5, 18.5, 7, 26, 43, 15),
-    "L1": (1188, 28, 45, 35, 24.5, 19, 8.4, 37, 46, 12),
-    "L2": (1155, 22, 46.5, 35.5, 25, 18.5, 9.6, 40, 47, 11),
-    "L3": (1120, 18, 48.5, 36, 25.5, 18.5, 10.6, 45, 47, 11),
-    "L4": (1084, 19, 50.5, 36, 26.5, 19, 11.2, 43, 45, 11),
-    "L5": (1049, 27, 52, 35.5, 28.5, 19.5, 11, 46, 38, 11),
+    "C3": (1582, -6, 21.5, 17.5, 25, 17, 4.5, 26, 34, 6),
+    "C4": (1565, -5, 22, 18, 26, 17, 4.5, 26.5, 34, 7),
+    "C5": (1548, -2, 23, 18.5, 26, 17, 4.8, 27, 35, 9),
+    "C6": (1531, 4, 25, 19, 26, 17, 5, 28, 39, 12),
+    "C7": (1513, 12, 27.5, 19, 25, 16, 4.8, 34, 47, 14),
+    "T1": (1494, 22, 29.5, 20.5, 23, 16.5, 4.2, 39, 50, 14),
+    "T2": (1473, 32, 29.5, 22.5, 20.5, 16, 4, 36.5, 49, 20),
+    "T3": (1451, 41, 29, 24.5, 19.5, 16, 4, 34, 46, 25),
+    "T4": (1428, 48, 29, 26, 19, 16, 4, 33, 44, 30),
+    "T5": (1404, 53, 29.5, 27.5, 18.5, 16, 4.2, 33, 43, 34),
+    "T6": (1380, 56, 30.5, 29, 18.5, 16, 4.4, 33, 43, 37),
+    "T7": (1355, 57, 31.5, 30.5, 18.5, 16, 4.6, 33, 43, 38),
+    "T8": (1330, 56, 33.5, 31.5, 19, 16, 4.8, 33, 42, 36),
+    "T9": (1304, 53, 35.5, 33.5, 19, 16, 5.2, 32.5, 42, 32),
+    "T10": (1277, 48, 37.5, 34.5, 20, 16.5, 5.6, 31, 42, 26),
+    "T11": (1249, 42, 40.5, 35.5, 21.5, 17.5, 6.2, 28, 42, 20),
+    "T12": (1219, 35, 44, 36, 23.5, 18.5, 7, 26, 43, 15),
+    "L1": (1188, 28, 47.5, 36.5, 24.5, 19, 8.4, 37, 46, 12),
+    "L2": (1155, 22, 49.5, 37, 25, 18.5, 9.6, 40, 47, 11),
+    "L3": (1120, 18, 51.5, 37.5, 25.5, 18.5, 10.6, 45, 47, 11),
+    "L4": (1084, 19, 53.5, 37.5, 26.5, 19, 11.2, 43, 45, 11),
+    "L5": (1049, 27, 55, 37, 28.5, 19.5, 11, 46, 38, 11),
 }
 NAMES = ["C1", "C2", *LEVELS, "S1"]
 _CENTERS = np.array(
@@ -119,8 +119,8 @@ class Level:
         """Body with waist and flat end plates; the back wall a little hollow."""
         shapes = []
         points = []
-        for share, size in ((-1.2, 1.0), (-0.95, 1.0), (-0.5, 0.94), (0.0, 0.915), (0.5, 0.93),
-                            (0.95, 0.98), (1.2, 0.98)):  # fmt: skip
+        for share, size in ((-1.2, 1.0), (-0.95, 1.0), (-0.5, 0.91), (0.0, 0.87), (0.5, 0.9),
+                            (0.95, 0.985), (1.2, 0.985)):  # fmt: skip
             t = share * (self.top if share > 0 else -self.bottom)
             points.append((0.0, 0.0, t, 0.5 * self.w * size))
         shapes.append(
@@ -190,7 +190,7 @@ def thoracic(v: Level) -> list[Entry]:
                                                              0.27 * high)],
         "pedicle", flat=(3.2 + 1.4 * grow) / (0.29 * high), normal=v.way(1.0, 0.0, 0.0),
     )  # fmt: skip
-    shapes.append(v.lamina(0.44 * high + 1.5, 3.0, 0.5, -4.0 - 1.5 * grow))
+    shapes.append(v.lamina(0.44 * high + 1.5, 3.5, 0.5, -4.0 - 1.5 * grow))
     if level < 12:
         shapes += v.balls((side + 2.5, v.wall + 8.0, v.top + 1.0), (4.8, 2.4, 6.0),
                           "superior articular process", 12)  # fmt: skip
@@ -225,14 +225,14 @@ def lumbar(v: Level) -> list[Entry]:
     """L1 to L5."""
     level = int(v.name[1:])
     side, back, high = 0.5 * v.cw, v.wall + v.cd, v.top - v.bottom
-    wide = (4.2, 4.6, 5.2, 6.4, 8.4)[level - 1]
+    wide = (4.8, 5.2, 5.8, 7.0, 9.0)[level - 1]
     shapes = v.body()
     shapes += v.both(
         [(side + 0.6 * wide - 1, v.wall - 6, 0.2 * high, 8.2), (side + 0.55 * wide + 1, v.wall + 9,
                                                                 0.17 * high, 7.6)],
         "pedicle", flat=wide / 8.0, normal=v.way(1.0, 0.0, 0.0),
     )  # fmt: skip
-    shapes.append(v.lamina(10.5 if level < 5 else 9.0, 3.3, 0.0, -6.0))
+    shapes.append(v.lamina(11.0 if level < 5 else 9.5, 3.9, 0.0, -6.0))
     shapes += v.balls((side + 4.5, v.wall + 11.0, v.top + 1.0), (4.0, 6.0, 8.5),
                       "superior articular process", -4)  # fmt: skip
     if level < 5:
@@ -254,7 +254,7 @@ def lumbar(v: Level) -> list[Entry]:
         v.tube(
             [(0, back + 1, -6, half - 1.5), (0, 0.5 * (back + v.wall + v.sp), -8, half - 0.5),
              (0, v.wall + v.sp - half + 1.5, -v.drop, half)],
-            "spinous process", flat=3.6 / half, normal=[1, 0, 0],
+            "spinous process", flat=4.4 / half, normal=[1, 0, 0],
         )
     )  # fmt: skip
     return shapes
@@ -267,8 +267,8 @@ def disc_sheet(upper: str, lower: str) -> Entry:
     middle, up, back = along(0.5 * (_ARC[n - 1] + _ARC[n]))
     high = a[6]
     wedge = 0.14 if lower[0] in "LS" else (0.08 if lower[0] == "C" else -0.03)
-    wide = 0.25 * (a[2] + b[2]) + 0.3 - 0.35 * high
-    deep = 0.25 * (a[3] + b[3]) + 0.3 - 0.35 * high
+    wide = 0.25 * (a[2] + b[2]) + 1.4 - 0.35 * high
+    deep = 0.25 * (a[3] + b[3]) + 1.4 - 0.35 * high
     grid = []
     for u in np.linspace(-1, 1, 5):
         line = []
@@ -296,7 +296,7 @@ def canal(grow_mm: float, lowest: str) -> Entry:
     return {"type": "tube", "points": points, "flat": flats, "normal": ways}
 
 
-SACRAL_CANAL = [[0, 77, 1003, 9.5], [0, 86, 972, 7], [0, 89.5, 948, 5], [0, 90, 931, 3.5]]
+SACRAL_CANAL = [[0, 77, 1003, 14], [0, 86, 972, 11], [0, 89.5, 948, 8], [0, 90, 931, 4.5]]
 
 
 def contents() -> list[Entry]:
@@ -313,7 +313,7 @@ def contents() -> list[Entry]:
     fat["points"] += SACRAL_CANAL
     for entry, count in ((sac, 1), (fat, len(SACRAL_CANAL))):
         entry["normal"] += [[0, 0.85, 0.5]] * count
-        entry["flat"] += [0.7] * count
+        entry["flat"] += [0.62] * count
     cord_flat = [0.85 if h > 1480 else 0.88 for h in z[::-1]]
     return [
         {"name": "spinal_cord", "order": 1, "tissue": "spinal_cord", "volume_ml": [30, 25],
