@@ -1,0 +1,145 @@
+"""The envelope: surface of the lean body, and how thick the fat lies on it where."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from milligray.anatomy.canvas import Canvas
+from milligray.anatomy.fields import FAR
+from milligray.anatomy.frame import VoxelFrame
+from milligray.anatomy.parameters import AnatomyParameters
+from milligray.data.loader import load_toml
+from milligray.typing import FloatArray
+
+WALL_MM = {"trunk_cavity": 14.0, "thoracic_cavity": 17.0}
+"""Least thickness of the wall around a cavity (muscle; ribs and muscle)."""
+WALL_BLEND_MM = 30.0
+ARM_BLEND_MM = 12.0
+"""Of the arms with the trunk."""
+FAT_BLEND_MM = 25.0
+"""Half of the way over which the thickness of the fat goes from that of the trunk to the arm's."""
+MOUND_BLEND_MM = 6.0
+MOUND_REACH_MM = 30.0
+SKIN_MM = 1.8
+"""Thickness of the skin, which lies on the fat of any body."""
+COARSE_MM = 4.0
+SCALE_STEPS = 22
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Envelope:
+    """Fields on a coarse grid [mm].
+
+    Parameters
+    ----------
+    lean : ndarray
+        Distance from the surface of the lean body.
+    fat, gain : ndarray
+        Thickness of the fat at the reference weight, and of what a heavier person has on it.
+    mounds : ndarray
+        Field of what is added to the surface.
+    stride : int
+        Coarse voxels over fine ones, along an edge.
+    """
+
+    lean: FloatArray
+    fat: FloatArray
+    gain: FloatArray
+    mounds: FloatArray
+    stride: int
+
+    def skin_depth(self, level: float, scale: float) -> FloatArray:
+        """Distance from the skin with `scale` times the reference fat, negative inside [mm]."""
+        thickness = np.float32(min(scale, 1.0)) * self.fat + np.float32(SKIN_MM + level)
+        if scale > 1.0:
+            thickness += np.float32(scale - 1.0) * self.gain
+        return np.asarray(self.lean - thickness)
+
+
+def envelope_of(canvas: Canvas, parameters: AnatomyParameters) -> Envelope:
+    """The envelope of a person whose cavities stand."""
+    spacing = canvas.grid.spacing_mm[0]
+    stride = max(1, round(COARSE_MM / spacing))
+    f = canvas.frame
+    frame = VoxelFrame(
+        zc=f.zc[::stride], ax=f.ax[::stride], bx=f.bx[::stride], ay=f.ay[::stride],
+        by=f.by[::stride], y=f.y[::stride].copy(), x=f.x[::stride].copy(),
+    )  # fmt: skip
+    body = canvas.regions["lean_body"].field(frame)
+    for name, wall in WALL_MM.items():
+        body = smooth_min(body, canvas.edge(name, frame) - np.float32(wall), WALL_BLEND_MM)
+    arms, hands = (
+        np.minimum(
+            canvas.regions[f"{name}_left"].field(frame),
+            canvas.regions[f"{name}_right"].field(frame),
+        )
+        for name in ("lean_arm", "hand")
+    )
+    is_arm = np.clip(0.5 + (body - arms) / (2.0 * FAT_BLEND_MM), 0.0, 1.0)
+    is_hand = np.clip(-hands / (2.0 * FAT_BLEND_MM), 0.0, 1.0)
+    table = load_toml("anatomy/fat.toml")[parameters.sex]
+    layers = []
+    for n, name in enumerate(("rows", "gain")):
+        arm_mm, hand_mm = (float(table[key][n]) for key in ("arm_mm", "hand_mm"))
+        limb = arm_mm + (hand_mm - arm_mm) * is_hand
+        trunk = _trunk_fat(frame, np.array(table[name], dtype=np.float64))
+        layers.append((trunk + (limb - trunk) * is_arm).astype(np.float32))
+    mounds = np.full(body.shape, FAR, dtype=np.float32)
+    for name, region in canvas.regions.items():
+        if name.startswith("mound"):
+            mounds = np.minimum(mounds, region.field(frame))
+    lean = smooth_min(body, arms, ARM_BLEND_MM)
+    return Envelope(lean=lean, fat=layers[0], gain=layers[1], mounds=mounds, stride=stride)
+
+
+def surface_of(envelope: Envelope, level: float, wanted: float) -> FloatArray:
+    """Field whose negative side is the body without its mounds, coarse [mm].
+
+    Parameters
+    ----------
+    envelope : Envelope
+    level : float [mm]
+        Of the surface of the muscles.
+    wanted : float
+        Number of fine voxels that lie between that surface and the outside, mounds included.
+    """
+    deep = envelope.lean >= np.float32(level)
+    low, high = 0.0, 60.0
+    for _ in range(SCALE_STEPS):
+        middle = 0.5 * (low + high)
+        field = smooth_min(envelope.skin_depth(level, middle), envelope.mounds, MOUND_BLEND_MM)
+        if np.count_nonzero((field < 0.0) & deep) * envelope.stride**3 < wanted:
+            low = middle
+        else:
+            high = middle
+    return envelope.skin_depth(level, high)
+
+
+def join_mounds(canvas: Canvas, outer: FloatArray) -> None:
+    """Add the mounds to the field of the surface, in place, at full resolution."""
+    for name, region in canvas.regions.items():
+        low, high = region.bounds()
+        box = canvas.frame.box_of(low - MOUND_REACH_MM, high + MOUND_REACH_MM)
+        if name.startswith("mound") and box is not None:
+            field = region.field(canvas.frame.part(box))
+            outer[box] = smooth_min(outer[box], field, MOUND_BLEND_MM)
+
+
+def smooth_min(a: FloatArray, b: FloatArray, blend: float) -> FloatArray:
+    """Smooth union of two fields."""
+    h = np.maximum(np.float32(blend) - np.abs(a - b), 0) / np.float32(blend)
+    return np.asarray(np.minimum(a, b) - np.float32(0.25 * blend) * h * h, dtype=np.float32)
+
+
+def _trunk_fat(frame: VoxelFrame, rows: FloatArray) -> FloatArray:
+    """Thickness of the fat by height and direction (front, side, back) [mm]."""
+    z = np.clip(frame.zc, rows[0, 0], rows[-1, 0])
+    front, side, back = PchipInterpolator(rows[:, 0], rows[:, 1:])(z).T
+    x = frame.x[None, None, :] / frame.ax[:, None, None] / 150.0
+    y = frame.y[None, :, None] / frame.ay[:, None, None] / 100.0
+    around = np.hypot(x, y) + 1e-6
+    lateral = (x / around) ** 2
+    behind = 0.5 + 0.5 * y / around
+    sagittal = front[:, None, None] + (back - front)[:, None, None] * behind
+    return np.asarray(lateral * side[:, None, None] + (1.0 - lateral) * sagittal, dtype=np.float32)
