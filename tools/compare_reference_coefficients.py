@@ -1,10 +1,11 @@
 """Compare organ doses per CTDIvol of the reference adults with published coefficients.
 
-    python tools/compare_reference_coefficients.py [--write docs/validation]
+    python tools/compare_reference_coefficients.py [--shared ../shared/data] [--write FOLDER]
     python tools/compare_reference_coefficients.py --ct CT --labels LABELS --sex male
 
-120 kV, fixed current, helical; chest, abdomen and abdomen-pelvis by landmarks; three scanners. And
-a water cylinder of 32 cm. Writes reference_anatomies.csv, water_cylinder.csv and the page
+120 kV, fixed current, helical; chest, abdomen and abdomen-pelvis by landmarks; three scanners. With
+them a real patient, the one with organs in the shared data (image from the liver's dome on), and a
+water cylinder of 32 cm. Writes reference_anatomies.csv, water_cylinder.csv and the page
 reference_anatomies.md.
 """
 
@@ -27,6 +28,7 @@ from milligray.volume import Grid, Volume
 
 SCANNERS = ("generic", "siemens-definition", "ge-revolution-ct")
 REGIONS = ("chest", "abdomen", "abdomen_pelvis")
+REAL_PATIENT = "ts_abdomen_pelvis_ct.nii.gz"
 CTDI_VOL_MGY = 10.0
 MARGIN_MM = 10.0
 CYLINDER_MM = (320.0, 400.0, 300.0)
@@ -53,6 +55,12 @@ def reference_bodies(spacing_mm: float) -> Iterator[Body]:
         parameters = AnatomyParameters(sex=sex, masses="icrp145", arms="up")
         ct, labels = anatomy_ct(build_anatomy(parameters, spacing_mm=spacing_mm))
         yield Body(f"reference {sex}", sex, ct, labels)
+
+
+def given_body(ct_file: Path, labels_file: Path, sex: str) -> Body:
+    """A patient with organ labels, from NIfTI files."""
+    name = ct_file.name.split(".")[0].removesuffix("_ct").replace("_", " ")
+    return Body(f"patient {name}", sex, read_ct_nifti(ct_file), read_labels(labels_file))
 
 
 def extent_mm(labels: LabelMap, beginnings: Sequence[str]) -> tuple[float, float] | None:
@@ -95,9 +103,19 @@ def scan_range_mm(region: str, labels: LabelMap) -> tuple[float, float] | None:
         found = hips[1], liver[1] + MARGIN_MM
     elif region == "abdomen_pelvis" and liver and (low := symphysis_mm(labels)) is not None:
         found = low, liver[1] + MARGIN_MM
-    z, margin = grid.axis_centers_mm(0), grid.spacing_mm[0] + MARGIN_MM
-    inside = found is not None and found[0] > z[0] - margin and found[1] < z[-1] + margin
-    return found if inside else None
+    z = grid.axis_centers_mm(0)
+    if found is None or region != "chest":
+        return found
+    return found if found[0] + MARGIN_MM > z[0] and found[1] - MARGIN_MM < z[-1] else None
+
+
+def compared_labels(labels: LabelMap, region: str) -> LabelMap:
+    """Only the organs that have a published number, so that no other one prolongs the run."""
+    organs = published_organs(region)
+    names = {v: n for v, n in labels.names.items() if any(belongs(n, o) for o in organs)}
+    values = np.where(np.isin(labels.volume.values, list(names)), labels.volume.values, 0)
+    volume = Volume(grid=labels.volume.grid, values=values.astype(np.uint16))
+    return LabelMap(volume=volume, names=names, notes=labels.notes)
 
 
 def protocol_of(low_mm: float, high_mm: float) -> CtProtocol:
@@ -176,9 +194,10 @@ def compare_body(body: Body, scanners: Sequence[str], settings: dict[str, object
         if span is None:
             print(f"{body.name}: no {region} (landmarks not in the image)")
             continue
+        labels = compared_labels(body.labels, region)
         for scanner in scanners:
             options = CtSettings(scanner=scanner, bowtie="body", couch="keep", **settings)  # type: ignore[arg-type]
-            result = compute_ct_exam(body.ct, protocol_of(*span), body.labels, options)
+            result = compute_ct_exam(body.ct, protocol_of(*span), labels, options)
             scan = scan_of(result, region, body.sex, span)
             new = list(rows_of(body, scanner, scan, result))
             for row in new:
@@ -221,7 +240,6 @@ def water_cylinder(scanners: Sequence[str], settings: dict[str, object]) -> list
         center, edge = (dose[k].mean_dose_mgy / CTDI_VOL_MGY for k in ("center", "edge"))
         rows.append({
             "scanner": scanner, "center": center, "edge": edge, "mean": mean / CTDI_VOL_MGY,
-            "weight_of_center": (mean / CTDI_VOL_MGY - edge) / (center - edge),
             "ssde": float(ssde_conversion_factor(diameter, 320)),
             "relative_uncertainty": dose["center"].relative_uncertainty,
         })  # fmt: skip
@@ -248,6 +266,7 @@ def main() -> None:
     parser.add_argument("--precision", type=float, default=0.01)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--scanners", nargs="+", default=list(SCANNERS))
+    parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--ct", type=Path, help="NIfTI CT instead of the reference adults")
     parser.add_argument("--labels", type=Path)
     parser.add_argument("--sex", choices=("male", "female"), default="male")
@@ -258,10 +277,13 @@ def main() -> None:
         "threads": arguments.threads,
     }  # fmt: skip
     if arguments.ct:
-        ct, labels = read_ct_nifti(arguments.ct), read_labels(arguments.labels)
-        bodies = iter([Body(arguments.ct.name.split(".")[0], arguments.sex, ct, labels)])
+        bodies = [given_body(arguments.ct, arguments.labels, arguments.sex)]
     else:
-        bodies = reference_bodies(arguments.spacing_mm)
+        bodies = list(reference_bodies(arguments.spacing_mm))
+        real = arguments.shared / "torso" / REAL_PATIENT
+        if real.exists():
+            labels = real.with_name(real.name.replace("_ct", "_labels"))
+            bodies.append(given_body(real, labels, "male"))
     rows = [row for body in bodies for row in compare_body(body, arguments.scanners, settings)]
     water = water_cylinder(arguments.scanners, settings)
     if arguments.write:

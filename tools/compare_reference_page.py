@@ -88,20 +88,20 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _water(rows: Sequence[Row]) -> str:
     text = (
-        "40 cm of water, the middle 30 cm scanned; dose of the middle section per CTDIvol. AAPM 204"
-        " gives 1.14 (±20 %) for the mean. Its mean is `w center + (1 - w) edge`, edge at 1 cm"
-        " depth; Markovich et al. (2017) give w = 0.37 for the CTDI phantom.\n"
+        "40 cm of water, the middle 30 cm scanned; dose in the middle section per CTDIvol: on the"
+        " axis, at 1 cm depth, mean of the section. AAPM 204 gives 1.14 (±20 %). The mean exceeds"
+        " both ends because the body bowtie puts the maximum 2 to 3 cm below the surface.\n"
     )
     lines = [
         "## Water cylinder of 32 cm\n",
         text,
-        "| scanner | center | edge | mean | mean / AAPM 204 | w |",
+        "| scanner | center | edge | mean | center / edge | mean / AAPM 204 |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
         center, edge, mean = (float(row[k]) for k in ("center", "edge", "mean"))
         lines.append(
-            f"| {row['scanner']} | {center:.2f} | {edge:.2f} | {mean:.2f} |"
-            f" {mean / float(row['ssde']):.2f} | {float(row['weight_of_center']):.2f} |"
+            f"| {row['scanner']} | {center:.2f} | {edge:.2f} | {mean:.2f} | {center / edge:.2f} |"
+            f" {mean / float(row['ssde']):.2f} |"
         )
     return "\n".join(lines) + "\n"

@@ -16,7 +16,7 @@ GROUPS = {
     "kidney_left": ("kidney_left",),
     "adrenal_gland": ("adrenal_gland_",),
     "breast": ("breast_",),
-    "heart": ("heart",),
+    "heart": ("heart", "heart_"),
 }
 """Organ of the published table: beginnings of our organs' names; default the name itself."""
 
