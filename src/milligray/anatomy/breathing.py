@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milligray.anatomy.frame import VoxelFrame
+from milligray.anatomy.frame import BodyFrame, VoxelFrame
 from milligray.anatomy.parameters import AnatomyParameters
 from milligray.anatomy.targets import target_of
 from milligray.typing import FloatArray
@@ -25,6 +25,26 @@ MOTION = {
 
 The heart stands on the central tendon, which moves about half as far as the domes.
 """
+
+QUIET_DENSITY_G_CM3, FULL_DENSITY_G_CM3 = 0.27, 0.18
+"""Lung density at which the rib cage is as in the blueprint, and at full inspiration."""
+CHEST_Z_MM = (1120.0, 1188.0, 1300.0, 1400.0, 1450.0, 1500.0)
+CHEST_SHARE = (0.0, 0.5, 1.0, 0.8, 0.4, 0.0)
+CHEST_GAIN = (0.045, 0.08)
+"""Wider and deeper rib cage at full inspiration, by canonical height."""
+
+
+def chest_of_breath(frame: BodyFrame, parameters: AnatomyParameters) -> BodyFrame:
+    """The frame with the rib cage as wide and deep as the inflation of the lungs makes it."""
+    quiet, full = 1.0 / QUIET_DENSITY_G_CM3, 1.0 / FULL_DENSITY_G_CM3
+    breath = (1.0 / parameters.lung_density_g_cm3 - quiet) / (full - quiet)
+    share = breath * np.interp(frame.width_z_mm, CHEST_Z_MM, CHEST_SHARE)
+    wider, deeper = CHEST_GAIN
+    return replace(
+        frame,
+        width=frame.width * (1.0 + wider * share),
+        depth=frame.depth * (1.0 + deeper * share),
+    )
 
 
 def breathed(frame: VoxelFrame, stage: str, descent_mm: float) -> VoxelFrame:

@@ -7,7 +7,7 @@ import numpy as np
 from milligray.anatomy.anatomy import Anatomy
 from milligray.anatomy.blueprint import Structure, load_blueprint
 from milligray.anatomy.body import clothe
-from milligray.anatomy.breathing import descent_of_diaphragm_mm
+from milligray.anatomy.breathing import chest_of_breath, descent_of_diaphragm_mm
 from milligray.anatomy.canvas import Canvas, tissue_code
 from milligray.anatomy.frame import VoxelFrame, body_frame, voxel_frame
 from milligray.anatomy.growth import grow
@@ -48,7 +48,7 @@ def build_anatomy(parameters: AnatomyParameters, *, spacing_mm: float = 2.0) -> 
     """
     if not 1.0 <= spacing_mm <= 6.0:
         raise InputError(f"spacing_mm must be 1 to 6 mm, got {spacing_mm:g}")
-    frame = varied_frame(body_frame(parameters), parameters)
+    frame = varied_frame(chest_of_breath(body_frame(parameters), parameters), parameters)
     grid = body_grid(parameters, spacing_mm)
     regions, structures = load_blueprint(parameters.sex)
     regions = {n: posed(varied_structure(r, parameters), parameters) for n, r in regions.items()}
