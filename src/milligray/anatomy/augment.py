@@ -71,7 +71,7 @@ def augment_ct(ct: CtSeries, labels: LabelMap | None, augmentation: Augmentation
 
     Notes
     -----
-    In this order: deformation (image linear, labels by the greatest weight), mirror at the
+    In this order: deformation (image linear, labels nearest), mirror at the
     middle of the grid with the names of left and right exchanged, crop, gain, scale (the voxels
     change their size, no value is interpolated), noise with the spectrum of a scanner.
     """

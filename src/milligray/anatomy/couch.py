@@ -57,8 +57,8 @@ def add_couch(hu: FloatArray, outside: BoolArray, grid: Grid, couch: Couch) -> N
     missing = y0 + couch.shell_mm - (y_mm[-1] + 0.5 * dy)
     if missing > 0:
         raise InputError(
-            f"the upper face of the couch is {missing:.0f} mm below the image; enlarge the grid to posterior"
-            " (with_posterior_margin) or leave the table away"
+            f"the upper face of the couch is {missing:.0f} mm below the image; enlarge the grid"
+            " to posterior (with_posterior_margin) or leave the table away"
         )
     top = (y0 - sag)[np.newaxis]
     bottom = top + couch.thickness_mm

@@ -55,6 +55,7 @@ def project(values: FloatArray, grid: Grid, detector: Detector) -> FloatArray:
     grid : Grid
         Only its in-plane spacing counts.
     detector : Detector
+        With bins that are not smaller than the pixels, or views along the axes become combs.
 
     Returns
     -------

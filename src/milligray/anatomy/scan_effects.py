@@ -62,7 +62,7 @@ def add_scan_effects(
     Notes
     -----
     For every slice, parallel projections over half a turn are made of the lengths of water ``L``
-    and bone ``B`` [cm] (slabs of 4 mm, bins of 4 mm) and of metal. The image gets the filtered
+    and bone ``B`` [cm] (slabs and bins of 4 mm) and of metal. The image gets the filtered
     back-projection of
 
     ``error_cm = beam_hardening bone_error(L, B) - cupping k L (L - straight) + metal_streaks
@@ -162,12 +162,13 @@ class _Paths:
                 self._coarse.shape[1:], factors[1:], grid.shape[1:], (dy, dx), strict=True
             )
         ]
-        self._detector = Detector.around(self._grid, _PATH_BIN_MM)
+        bin_mm = max(_PATH_BIN_MM, *self._grid.spacing_mm[1:])
+        self._detector = Detector.around(self._grid, bin_mm)
         # a last block that is a partial one moves the middle of the coarse slice
         t_mm = (np.arange(fine.n_bins) - 0.5 * (fine.n_bins - 1)) * fine.bin_mm
         t = t_mm - shift_mm[1] * fine.cosine[:, None] - shift_mm[0] * fine.sine[:, None]
         t = np.clip(
-            t / _PATH_BIN_MM + 0.5 * (self._detector.n_bins - 1), 0, self._detector.n_bins - 1.001
+            t / bin_mm + 0.5 * (self._detector.n_bins - 1), 0, self._detector.n_bins - 1.001
         )
         self._lower = t.astype(np.intp)
         self._share = (t - self._lower).astype(np.float32)
@@ -194,7 +195,7 @@ class _Paths:
         if options.cupping_hu > 0:
             k, straight = cupping_coefficients()
             error -= np.float32(options.cupping_hu * k) * total_cm * (total_cm - straight)
-        area_cm2 = float(total_cm.mean(axis=0).sum()) * _PATH_BIN_MM * CM_PER_MM
+        area_cm2 = float(total_cm.mean(axis=0).sum()) * self._detector.bin_mm * CM_PER_MM
         return (
             self._on_fine(error),
             np.float32(WATER_MU_PER_CM) * self._on_fine(total_cm),

@@ -26,7 +26,7 @@ _NUMBERS = (
     "enhancement_portal_hu",
     "enhancement_late_hu",
 )
-_HIGHEST_HU = 2999.0
+_HIGHEST_HU = 2999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ def hu_of_density(density_g_cm3: float) -> float:
     -749
     """
     curve = load_hu_calibration("schneider2000", metal="bone")
-    hu = np.arange(-1000.0, _HIGHEST_HU + 0.5, 0.5)
+    hu = np.arange(-10000, 10 * _HIGHEST_HU + 1) / 10.0
     density = curve.density_g_cm3(hu)
     if not density[0] <= density_g_cm3 <= density.max():
         raise InputError(
