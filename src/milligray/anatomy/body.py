@@ -22,7 +22,7 @@ from milligray.typing import FloatArray
 
 LEAN_SHARE_OF_EXCESS = 0.25
 """Share of the weight beyond the reference that is muscle (Forbes 1987: 0.2 to 0.3)."""
-SKIN_MM = 3.0
+SKIN_MM = 2.0
 """Least depth of a gland below the surface of the body."""
 
 
@@ -58,7 +58,7 @@ def clothe(
     _fill_cavities(canvas)
     muscle_ml = _muscle_ml(parameters)
     skin_ml = _skin_ml(parameters)
-    lean = fine(layers.lean, layers.stride, canvas.grid.shape)
+    lean = fine(layers.muscle(), layers.stride, canvas.grid.shape)
     free = canvas.structure == 0
     level = level_of(lean, free, muscle_ml / canvas.voxel_ml)
     canvas.levels["lean_body"] = level
@@ -66,7 +66,7 @@ def clothe(
     take(canvas.structure, canvas.tissue, lean, level, muscle, tissue_code("muscle"))
     targets["skeletal_muscle"] = muscle_ml
     fat_ml = _fat_ml(canvas, parameters, skin_ml)
-    surface = surface_of(layers, level, (fat_ml + skin_ml) / canvas.voxel_ml)
+    surface = surface_of(canvas, layers, level, (fat_ml + skin_ml) / canvas.voxel_ml)
     del lean
     outer = fine(surface, layers.stride, canvas.grid.shape)
     join_mounds(canvas, outer)
@@ -93,14 +93,16 @@ def _claim_below_skin(
     parameters: AnatomyParameters,
     targets: dict[str, float],
 ) -> None:
-    """A gland takes the lowest values of its field between muscle and skin."""
+    """A gland takes the lowest values of its field between muscle and skin, as far as they go."""
     box = canvas.box_of(gland)
     target = target_of(gland, parameters)
     if box is None or target is None:
         return
     part = canvas.frame.part(box)
     allowed = canvas.free(box, gland, part) & (outer[box] < -SKIN_MM)
-    wanted = round(target.volume_ml / canvas.voxel_ml)
+    wanted = min(round(target.volume_ml / canvas.voxel_ml), int(np.count_nonzero(allowed)))
+    if wanted == 0:
+        return
     taken, canvas.levels[gland.name] = grow(gland.name, gland.field(part), allowed, wanted)
     canvas.paint(box, taken, gland, None)
     targets[gland.name] = target.volume_ml

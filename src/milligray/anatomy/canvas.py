@@ -16,6 +16,8 @@ from milligray.volume import Grid
 Box = tuple[slice, slice, slice]
 CAVITY = "trunk_cavity"
 SWOLLEN = "trunk_cavity_swollen"
+DOME = "dome"
+LUNGS = ("lung_left", "lung_right")
 CAVITY_REACH_MM = 90.0
 
 
@@ -115,7 +117,8 @@ class Canvas:
 
         Notes
         -----
-        The trunk cavity of level ``t`` stands at ``(1 - t) lean + t swollen``, two regions.
+        The trunk cavity of level ``t`` stands at ``(1 - t) lean + t swollen``, two regions, and
+        under the dome of the diaphragm.
         """
         if name == CAVITY:
             lean, room = self._swelling(part)
@@ -125,7 +128,10 @@ class Canvas:
     def _swelling(self, part: VoxelFrame) -> tuple[FloatArray, FloatArray]:
         """Field of the lean trunk cavity, and how much further the swollen one reaches [mm]."""
         lean = self._region(CAVITY, part)
-        return lean, np.maximum(lean - self._region(SWOLLEN, part), np.float32(0.1))
+        room = np.maximum(lean - self._region(SWOLLEN, part), np.float32(0.1))
+        # the diaphragm, where the lungs have ended
+        gap = max(-self.levels.get(lung, 0.0) for lung in LUNGS)
+        return np.maximum(lean, self._region(DOME, part) - np.float32(gap)), room
 
     def _region(self, name: str, part: VoxelFrame) -> FloatArray:
         if name not in self.regions:
@@ -142,7 +148,7 @@ def tissue_code(name: str) -> int:
     return codes.index(name)
 
 
-VISCERAL_SHARE = {"male": 0.18, "female": 0.09}
+VISCERAL_SHARE = {"male": 0.20, "female": 0.09}
 """Share of the separable fat that lies in the trunk cavity at the reference weight."""
 EXCESS_SHARE = {"male": 0.11, "female": 0.06}
 """The same of the fat beyond it: of more fat, more lies under the skin."""
@@ -153,7 +159,8 @@ def visceral_fat_ml(parameters: AnatomyParameters) -> float:
     excess_kg = max(parameters.weight_kg - reference_weight_kg(parameters), -8.0)
     fat_g = reference_mass_g("adipose_separable", "whole", parameters) * parameters.height_ratio**2
     share = VISCERAL_SHARE[parameters.sex]
-    grams = share * fat_g + EXCESS_SHARE[parameters.sex] * 750.0 * excess_kg
+    of_excess = EXCESS_SHARE[parameters.sex] if excess_kg > 0.0 else share
+    grams = share * fat_g + of_excess * 750.0 * excess_kg
     return max(grams, 300.0) / tissue_density("fat_visceral")
 
 
