@@ -3,23 +3,33 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 from scipy.interpolate import PchipInterpolator
 
-from milligray.anatomy.canvas import Canvas
+from milligray.anatomy.canvas import CAVITY, SWOLLEN, Canvas
 from milligray.anatomy.fields import FAR
 from milligray.anatomy.frame import VoxelFrame
 from milligray.anatomy.parameters import AnatomyParameters
 from milligray.data.loader import load_toml
 from milligray.typing import FloatArray
 
-WALL_MM = {"trunk_cavity": 14.0, "thoracic_cavity": 17.0}
+WALL_MM = {"trunk_cavity": 11.0, "thoracic_cavity": 14.0}
 """Least thickness of the wall around a cavity (muscle; ribs and muscle)."""
 WALL_BLEND_MM = 30.0
+CHEST_MM = 1230.0
+"""Canonical height below which the wall of the chest tapers off."""
+CHEST_TAPER = 0.8
+COVER_MM = 4.0
+"""Least cover of any bone or organ."""
+COVER_BLEND_MM = 6.0
 ARM_BLEND_MM = 12.0
 """Of the arms with the trunk."""
 FAT_BLEND_MM = 25.0
 """Half of the way over which the thickness of the fat goes from that of the trunk to the arm's."""
 MOUND_BLEND_MM = 6.0
+BREAST_BLEND_MM = 14.0
+BREAST_GAIN_MM = 9.0
+"""How much larger a breast is all around with twice the reference fat."""
 MOUND_REACH_MM = 30.0
 SKIN_MM = 1.8
 """Thickness of the skin, which lies on the fat of any body."""
@@ -37,8 +47,12 @@ class Envelope:
         Distance from the surface of the lean body.
     fat, gain : ndarray
         Thickness of the fat at the reference weight, and of what a heavier person has on it.
+    give : ndarray
+        How far the lean surface moves, where the level of the muscles moves by 1 mm.
     mounds : ndarray
         Field of what is added to the surface.
+    breasts : ndarray or None
+        Field of the breasts, which lie on the fat and grow with it.
     stride : int
         Coarse voxels over fine ones, along an edge.
     """
@@ -46,15 +60,25 @@ class Envelope:
     lean: FloatArray
     fat: FloatArray
     gain: FloatArray
+    give: FloatArray
     mounds: FloatArray
+    breasts: FloatArray | None
     stride: int
 
     def skin_depth(self, level: float, scale: float) -> FloatArray:
         """Distance from the skin with `scale` times the reference fat, negative inside [mm]."""
-        thickness = np.float32(min(scale, 1.0)) * self.fat + np.float32(SKIN_MM + level)
+        thickness = np.float32(min(scale, 1.0)) * self.fat + np.float32(SKIN_MM)
         if scale > 1.0:
             thickness += np.float32(scale - 1.0) * self.gain
-        return np.asarray(self.lean - thickness)
+        depth = np.asarray(self.lean - np.float32(level) * self.give - thickness)
+        if self.breasts is None:
+            return depth
+        grown = self.breasts - np.float32(level + BREAST_GAIN_MM * (scale - 1.0))
+        return smooth_min(depth, grown, BREAST_BLEND_MM)
+
+    def muscle(self) -> FloatArray:
+        """Field whose level is that of the muscles: equal to `lean` where all of it gives [mm]."""
+        return np.asarray(self.lean / self.give)
 
 
 def envelope_of(canvas: Canvas, parameters: AnatomyParameters) -> Envelope:
@@ -68,7 +92,11 @@ def envelope_of(canvas: Canvas, parameters: AnatomyParameters) -> Envelope:
     )  # fmt: skip
     body = canvas.regions["lean_body"].field(frame)
     for name, wall in WALL_MM.items():
-        body = smooth_min(body, canvas.edge(name, frame) - np.float32(wall), WALL_BLEND_MM)
+        edge = _side_of(canvas, name, frame) - np.float32(wall)
+        if name == "thoracic_cavity":
+            taper = CHEST_TAPER * np.maximum(CHEST_MM - frame.zc, 0.0)
+            edge += taper[:, None, None].astype(np.float32)
+        body = smooth_min(body, edge, WALL_BLEND_MM)
     arms, hands = (
         np.minimum(
             canvas.regions[f"{name}_left"].field(frame),
@@ -89,31 +117,45 @@ def envelope_of(canvas: Canvas, parameters: AnatomyParameters) -> Envelope:
     for name, region in canvas.regions.items():
         if name.startswith("mound"):
             mounds = np.minimum(mounds, region.field(frame))
-    lean = smooth_min(body, arms, ARM_BLEND_MM)
-    return Envelope(lean=lean, fat=layers[0], gain=layers[1], mounds=mounds, stride=stride)
+    rows = np.array(table["give"], dtype=np.float64)
+    give = np.interp(frame.zc, rows[:, 0], rows[:, 1])[:, None, None]
+    give = give + is_arm * (1.0 - give)
+    give = (give + (float(rows[:, 1].min()) - give) * is_hand).astype(np.float32)
+    sides = [r.field(frame) for name, r in canvas.regions.items() if name.startswith("breast")]
+    lean = smooth_min(body, arms, ARM_BLEND_MM) + np.float32(table["lean_mm"]) * give
+    return Envelope(
+        lean=lean, fat=layers[0], gain=layers[1], give=give,
+        mounds=mounds, stride=stride, breasts=np.minimum.reduce(sides) if sides else None,
+    )  # fmt: skip
 
 
-def surface_of(envelope: Envelope, level: float, wanted: float) -> FloatArray:
+def surface_of(canvas: Canvas, envelope: Envelope, level: float, wanted: float) -> FloatArray:
     """Field whose negative side is the body without its mounds, coarse [mm].
 
     Parameters
     ----------
+    canvas : Canvas
+        With all but fat and skin.
     envelope : Envelope
     level : float [mm]
         Of the surface of the muscles.
     wanted : float
-        Number of fine voxels that lie between that surface and the outside, mounds included.
+        Number of fine voxels that lie between what there is and the outside, mounds included.
     """
-    deep = envelope.lean >= np.float32(level)
+    n = envelope.stride
+    deep = canvas.structure[::n, ::n, ::n] == 0
+    far = ndimage.distance_transform_edt(deep, sampling=canvas.grid.spacing_mm[0] * n)
+    cover = ndimage.gaussian_filter(far.astype(np.float32), 0.7) - np.float32(COVER_MM)
     low, high = 0.0, 60.0
     for _ in range(SCALE_STEPS):
         middle = 0.5 * (low + high)
-        field = smooth_min(envelope.skin_depth(level, middle), envelope.mounds, MOUND_BLEND_MM)
+        field = smooth_min(envelope.skin_depth(level, middle), cover, COVER_BLEND_MM)
+        field = smooth_min(field, envelope.mounds, MOUND_BLEND_MM)
         if np.count_nonzero((field < 0.0) & deep) * envelope.stride**3 < wanted:
             low = middle
         else:
             high = middle
-    return envelope.skin_depth(level, high)
+    return smooth_min(envelope.skin_depth(level, high), cover, COVER_BLEND_MM)
 
 
 def join_mounds(canvas: Canvas, outer: FloatArray) -> None:
@@ -130,6 +172,15 @@ def smooth_min(a: FloatArray, b: FloatArray, blend: float) -> FloatArray:
     """Smooth union of two fields."""
     h = np.maximum(np.float32(blend) - np.abs(a - b), 0) / np.float32(blend)
     return np.asarray(np.minimum(a, b) - np.float32(0.25 * blend) * h * h, dtype=np.float32)
+
+
+def _side_of(canvas: Canvas, name: str, frame: VoxelFrame) -> FloatArray:
+    """Field of a cavity as it stands now, without the diaphragm that parts them [mm]."""
+    if name != CAVITY:
+        return canvas.edge(name, frame)
+    lean = canvas.regions[CAVITY].field(frame)
+    room = np.maximum(lean - canvas.regions[SWOLLEN].field(frame), 0.0)
+    return np.asarray(lean - np.float32(canvas.levels.get(CAVITY, 0.0)) * room)
 
 
 def _trunk_fat(frame: VoxelFrame, rows: FloatArray) -> FloatArray:
