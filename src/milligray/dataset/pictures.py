@@ -85,7 +85,7 @@ def _dose_maps(sample: Sample) -> "Figure":
     values = {name: sample.arrays[name].values for name, *_ in shown}
     nz, ny, nx = values["dose"].shape
     spacing = sample.attributes["spacing_zyx_mm"]
-    figure = Figure(figsize=(15, 8), layout="constrained")
+    figure = Figure(figsize=(15, 6.5), layout="constrained")
     rows = figure.subplots(3, len(shown))
     planes = (
         (np.s_[nz // 2], spacing[1] / spacing[2], "upper"),
@@ -95,7 +95,7 @@ def _dose_maps(sample: Sample) -> "Figure":
     for column, (name, title, colors, limits) in enumerate(shown):
         top = float(np.percentile(values[name], 99.8)) or 1.0
         low, high = limits or (0.0, top)
-        image = None
+        image: Any = None
         for row, (plane, aspect, origin) in enumerate(planes):
             ax = rows[row, column]
             image = _image(ax, values[name][plane], colors, low, high, aspect, origin)
@@ -113,7 +113,7 @@ def _source_positions(sample: Sample) -> "Figure":
     n = min(3, arrays["dose"].shape[0])
     k = arrays["dose"].shape[1] // 2
     top = float(np.percentile(arrays["dose"][:, k], 99.5)) or 1.0
-    figure = Figure(figsize=(15, 3.2 * n), layout="constrained")
+    figure = Figure(figsize=(15, 2.2 * n + 0.4), layout="constrained")
     rows = figure.subplots(n, 5, squeeze=False)
     for row in range(n):
         scaled = arrays["cylinder_dose"][k] * arrays["correction_factor"][row, k]

@@ -23,7 +23,8 @@ def regrid_ct(ct: CtSeries, voxel_size_mm: float) -> CtSeries:
     -------
     CtSeries
         Along each axis with the spacing ``voxel_size_mm / n``, n the nearest whole number to
-        ``voxel_size_mm / spacing`` (at least 1); the image's middle stays where it is.
+        ``voxel_size_mm / spacing`` (at least 1); the image's middle stays where it is and
+        its ends move by half a voxel at most.
 
     Notes
     -----
@@ -41,7 +42,7 @@ def regrid_ct(ct: CtSeries, voxel_size_mm: float) -> CtSeries:
         wanted = voxel_size_mm / max(1, round(voxel_size_mm / spacing[axis]))
         if abs(wanted - spacing[axis]) > _SAME * wanted:
             length = spacing[axis] * shape[axis]
-            n = max(1, int(np.floor(length / wanted + _SAME)))
+            n = max(1, round(length / wanted))
             middle = 0.5 * (centers[0] + centers[-1])
             places = middle + wanted * (np.arange(n) - 0.5 * (n - 1))
             values = _along(values, axis, (places - centers[0]) / spacing[axis])
