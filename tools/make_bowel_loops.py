@@ -33,9 +33,11 @@ COLON_MM = (
 """Middle line of the colon from the cecum to the rectum."""
 HAUSTRA_MM, HAUSTRA = 33.0, 0.13
 STEP_MM = 7.0
-APART_MM = 25.5
-CLEAR_MM = 11.5
-TURNS = 7000
+REST = 1.25
+"""Rest length of the steps over their mean length: what stretches the thread into loops."""
+APART_MM = 25.0
+CLEAR_MM = 8.0
+TURNS = 4000
 TOP_MM, LOW_MM = 1160.0, 925.0
 FREE = ("torso_fat", "small_bowel")
 
@@ -65,7 +67,7 @@ def grow_thread(
     p = CubicSpline(arc, knots)(np.linspace(0, arc[-1], int(arc[-1] / STEP_MM) + 1))
     wanted = int(length_mm / STEP_MM)
     for turn in range(TURNS):
-        if len(p) < wanted and turn % 12 == 0:
+        if len(p) < wanted and turn % 8 == 0:
             k = int(chance.integers(4, len(p) - 4))
             p = np.insert(p, k, 0.5 * (p[k - 1] + p[k]) + chance.normal(0, 0.5, 3), axis=0)
         p[2:-2] += _moves(p, depth, slope, origin, spacing)[2:-2]
@@ -77,7 +79,7 @@ def _moves(p, depth, slope, origin, spacing):  # type: ignore[no-untyped-def]  #
     # neighbors keep their distance
     d = np.diff(p, axis=0)
     far = np.linalg.norm(d, axis=1, keepdims=True) + 1e-6
-    pull = 0.45 * d * (1.0 - STEP_MM / far)
+    pull = 0.45 * d * (1.0 - REST * STEP_MM / far)
     move[:-1] += pull
     move[1:] -= pull
     # stiffness
@@ -106,7 +108,7 @@ def main() -> None:
     """Print the points of the tube."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("which", choices=("small_bowel", "colon"))
-    parser.add_argument("--length-mm", type=float, default=2200.0)
+    parser.add_argument("--length-mm", type=float, default=2300.0)
     parser.add_argument("--radius-mm", type=float, default=11.0)
     parser.add_argument("--seed", type=int, default=3)
     args = parser.parse_args()

@@ -17,7 +17,6 @@ Box = tuple[slice, slice, slice]
 CAVITY = "trunk_cavity"
 SWOLLEN = "trunk_cavity_swollen"
 DOME = "dome"
-LUNGS = ("lung_left", "lung_right")
 CAVITY_REACH_MM = 90.0
 
 
@@ -129,9 +128,7 @@ class Canvas:
         """Field of the lean trunk cavity, and how much further the swollen one reaches [mm]."""
         lean = self._region(CAVITY, part)
         room = np.maximum(lean - self._region(SWOLLEN, part), np.float32(0.1))
-        # the diaphragm, where the lungs have ended
-        gap = max(-self.levels.get(lung, 0.0) for lung in LUNGS)
-        return np.maximum(lean, self._region(DOME, part) - np.float32(gap)), room
+        return np.maximum(lean, self.edge(DOME, part)), room
 
     def _region(self, name: str, part: VoxelFrame) -> FloatArray:
         if name not in self.regions:
