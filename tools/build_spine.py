@@ -22,23 +22,23 @@ LEVELS = {
     "C5": (1548, -2, 23, 18.5, 26, 17, 4.8, 27, 35, 9),
     "C6": (1531, 4, 25, 19, 26, 17, 5, 28, 39, 12),
     "C7": (1513, 12, 27.5, 19, 25, 16, 4.8, 34, 45, 14),
-    "T1": (1494, 22, 29.5, 20.5, 23, 16.5, 4.2, 39, 45, 14),
-    "T2": (1473, 32, 29.5, 22.5, 20.5, 16, 4, 36.5, 45, 20),
-    "T3": (1451, 41, 29, 24.5, 19.5, 16, 4, 34, 44, 25),
-    "T4": (1428, 48, 29, 26, 19, 16, 4, 33, 44, 30),
-    "T5": (1404, 53, 29.5, 27.5, 18.5, 16, 4.2, 33, 43, 34),
-    "T6": (1380, 56, 30.5, 29, 18.5, 16, 4.4, 33, 43, 37),
-    "T7": (1355, 57, 31.5, 30.5, 18.5, 16, 4.6, 33, 43, 38),
-    "T8": (1330, 56, 33.5, 31.5, 19, 16, 4.8, 33, 42, 36),
-    "T9": (1304, 53, 35.5, 33.5, 19, 16, 5.2, 32.5, 42, 32),
-    "T10": (1277, 48, 37.5, 34.5, 20, 16.5, 5.6, 31, 42, 26),
-    "T11": (1249, 42, 40.5, 35.5, 21.5, 17.5, 6.2, 28, 42, 20),
-    "T12": (1219, 35, 44, 36, 23.5, 18.5, 7, 26, 43, 15),
-    "L1": (1188, 28, 47.5, 36.5, 24.5, 19, 8.4, 37, 46, 12),
-    "L2": (1155, 22, 49.5, 37, 25, 18.5, 9.6, 40, 47, 11),
-    "L3": (1120, 18, 51.5, 37.5, 25.5, 18.5, 10.6, 45, 47, 11),
-    "L4": (1084, 19, 53.5, 37.5, 26.5, 19, 11.2, 43, 45, 11),
-    "L5": (1049, 27, 55, 37, 28.5, 19.5, 11, 46, 38, 11),
+    "T1": (1494, 22, 30, 21, 23, 16.5, 4.2, 39, 45, 14),
+    "T2": (1473, 32, 30, 23, 20.5, 16, 4, 36.5, 45, 20),
+    "T3": (1451, 41, 29.5, 25, 19.5, 16, 4, 34, 44, 25),
+    "T4": (1428, 48, 29.5, 26.5, 19, 16, 4, 33, 44, 30),
+    "T5": (1404, 53, 30, 28, 18.5, 16, 4.2, 33, 43, 34),
+    "T6": (1380, 56, 31, 29.5, 18.5, 16, 4.4, 33, 43, 37),
+    "T7": (1355, 57, 32, 31, 18.5, 16, 4.6, 33, 43, 38),
+    "T8": (1330, 56, 34, 32, 19, 16, 4.8, 33, 42, 36),
+    "T9": (1304, 53, 36, 34, 19, 16, 5.2, 32.5, 42, 32),
+    "T10": (1277, 48, 38, 35, 20, 16.5, 5.6, 31, 42, 26),
+    "T11": (1249, 42, 41, 36, 21.5, 17.5, 6.2, 28, 42, 20),
+    "T12": (1219, 35, 44.5, 36.5, 23.5, 18.5, 7, 26, 43, 15),
+    "L1": (1188, 28, 49, 38, 24.5, 19, 8.4, 37, 46, 12),
+    "L2": (1155, 22, 51, 38.5, 25, 18.5, 9.6, 40, 47, 11),
+    "L3": (1120, 18, 53, 39, 25.5, 18.5, 10.6, 45, 47, 11),
+    "L4": (1084, 19, 55, 39, 26.5, 19, 11.2, 43, 45, 11),
+    "L5": (1049, 27, 56.5, 38.5, 28.5, 19.5, 11, 46, 38, 11),
 }
 NAMES = ["C1", "C2", *LEVELS, "S1"]
 _CENTERS = np.array(
@@ -225,36 +225,36 @@ def lumbar(v: Level) -> list[Entry]:
     """L1 to L5."""
     level = int(v.name[1:])
     side, back, high = 0.5 * v.cw, v.wall + v.cd, v.top - v.bottom
-    wide = (4.8, 5.2, 5.8, 7.0, 9.0)[level - 1]
+    wide = (5.4, 5.8, 6.4, 7.6, 9.6)[level - 1]
     shapes = v.body()
     shapes += v.both(
-        [(side + 0.6 * wide - 1, v.wall - 6, 0.2 * high, 8.2), (side + 0.55 * wide + 1, v.wall + 9,
-                                                                0.17 * high, 7.6)],
-        "pedicle", flat=wide / 8.0, normal=v.way(1.0, 0.0, 0.0),
+        [(side + 0.6 * wide - 1, v.wall - 6, 0.2 * high, 9.2), (side + 0.55 * wide + 1, v.wall + 9,
+                                                                0.17 * high, 8.8)],
+        "pedicle", flat=wide / 9.0, normal=v.way(1.0, 0.0, 0.0),
     )  # fmt: skip
-    shapes.append(v.lamina(11.0 if level < 5 else 9.5, 3.9, 0.0, -6.0))
-    shapes += v.balls((side + 4.5, v.wall + 11.0, v.top + 1.0), (4.0, 6.0, 8.5),
+    shapes.append(v.lamina(12.0 if level < 5 else 10.5, 4.5, 0.0, -6.0))
+    shapes += v.balls((side + 5.2, v.wall + 11.0, v.top + 1.0), (4.8, 6.8, 9.5),
                       "superior articular process", -4)  # fmt: skip
     if level < 5:
         below = 0.5 * row(NAMES[v.n + 1])[4]
-        shapes += v.balls((below - 3.6, v.wall + 15.5, v.bottom - 6.5), (3.8, 5.0, 10.0),
+        shapes += v.balls((below - 4.0, v.wall + 15.5, v.bottom - 6.5), (4.6, 5.8, 11.0),
                           "inferior articular process")  # fmt: skip
     else:
-        shapes += v.balls((side - 1.0, v.wall + 15.0, v.bottom - 5.0), (5.0, 3.8, 8.5),
+        shapes += v.balls((side - 1.0, v.wall + 15.0, v.bottom - 5.0), (5.6, 4.6, 9.5),
                           "inferior articular process")  # fmt: skip
     rise = (4.0, 3.0, 2.0, 5.0, 7.0)[level - 1]
-    thick = 6.5 if level < 5 else 8.5
+    thick = 7.5 if level < 5 else 9.5
     shapes += v.both(
-        [(side + 4, v.wall + 6, 1.5, thick), (0.55 * (side + v.tp), v.wall + 6, 2.5, 5.6),
-         (v.tp - 5, v.wall + 9, rise, 5.0)],
+        [(side + 4, v.wall + 6, 1.5, thick), (0.55 * (side + v.tp), v.wall + 6, 2.5, 6.6),
+         (v.tp - 5, v.wall + 9, rise, 6.0)],
         "transverse process", flat=0.6, normal=v.way(0.0, 1.0, 0.0),
     )  # fmt: skip
-    half = 11.0 if level < 5 else 7.5
+    half = 11.5 if level < 5 else 8.5
     shapes.append(
         v.tube(
             [(0, back + 1, -6, half - 1.5), (0, 0.5 * (back + v.wall + v.sp), -8, half - 0.5),
              (0, v.wall + v.sp - half + 1.5, -v.drop, half)],
-            "spinous process", flat=4.4 / half, normal=[1, 0, 0],
+            "spinous process", flat=5.2 / half, normal=[1, 0, 0],
         )
     )  # fmt: skip
     return shapes
@@ -308,7 +308,7 @@ def contents() -> list[Entry]:
     z = np.array(sorted(size))
     line = CubicSpline(middle[::-1, 2], middle[::-1, :2])
     cord = [[*(float(q) for q in line(h)), float(h), size[int(h)]] for h in z[::-1]]
-    sac, fat = canal(-1.8, "S1"), canal(0.0, "S1")
+    sac, fat = canal(-1.8, "S1"), canal(0.8, "S1")
     sac["points"].append([0, 77, 1003, 5])
     fat["points"] += SACRAL_CANAL
     for entry, count in ((sac, 1), (fat, len(SACRAL_CANAL))):
