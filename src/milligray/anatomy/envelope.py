@@ -16,12 +16,11 @@ from milligray.typing import FloatArray
 WALL_MM = {"trunk_cavity": 11.0, "thoracic_cavity": 14.0}
 """Least thickness of the wall around a cavity (muscle; ribs and muscle)."""
 WALL_BLEND_MM = 30.0
-CHEST_MM = 1230.0
-"""Canonical height below which the wall of the chest tapers off."""
-CHEST_TAPER = 0.8
+CHEST_MM, CHEST_TAPER_MM = 1300.0, 250.0
+"""Canonical height below which the wall of the chest tapers off, as its square over the second."""
 COVER_MM = 4.0
 """Least cover of any bone or organ."""
-COVER_BLEND_MM = 6.0
+COVER_BLEND_MM = 10.0
 ARM_BLEND_MM = 12.0
 """Of the arms with the trunk."""
 FAT_BLEND_MM = 25.0
@@ -94,7 +93,7 @@ def envelope_of(canvas: Canvas, parameters: AnatomyParameters) -> Envelope:
     for name, wall in WALL_MM.items():
         edge = _side_of(canvas, name, frame) - np.float32(wall)
         if name == "thoracic_cavity":
-            taper = CHEST_TAPER * np.maximum(CHEST_MM - frame.zc, 0.0)
+            taper = np.maximum(CHEST_MM - frame.zc, 0.0) ** 2 / CHEST_TAPER_MM
             edge += taper[:, None, None].astype(np.float32)
         body = smooth_min(body, edge, WALL_BLEND_MM)
     arms, hands = (
@@ -145,7 +144,7 @@ def surface_of(canvas: Canvas, envelope: Envelope, level: float, wanted: float) 
     n = envelope.stride
     deep = canvas.structure[::n, ::n, ::n] == 0
     far = ndimage.distance_transform_edt(deep, sampling=canvas.grid.spacing_mm[0] * n)
-    cover = ndimage.gaussian_filter(far.astype(np.float32), 0.7) - np.float32(COVER_MM)
+    cover = ndimage.gaussian_filter(far.astype(np.float32), 1.0) - np.float32(COVER_MM)
     low, high = 0.0, 60.0
     for _ in range(SCALE_STEPS):
         middle = 0.5 * (low + high)
