@@ -86,6 +86,7 @@ def report(target: Path, seconds: float, workers: int, load_before: float) -> No
         "workers of one thread": workers,
         "load before / at the end": f"{load_before:.1f} / {os.getloadavg()[0]:.1f}",
         "seconds a sample, median": round(float(np.median([e["run"]["seconds"] for e in samples]))),
+        "processor seconds, all samples": round(sum(e["run"]["cpu_seconds"] for e in samples)),
         "peak memory of a sample [MB]": round(max(e["run"]["peak_memory_mb"] for e in samples)),
         "size [MB]": round(size / 1e6),
     }

@@ -117,6 +117,8 @@ def read_patient_list(
         if own and n > 1:
             problems.append(f"line {line}: with its own protocol an exam gives one sample")
         copies = reader.count("augment", 0, at_least=0)
+        if own and copies:
+            problems.append(f"line {line}: a deformed patient has no protocol of its own; draw one")
         specs += [
             _spec(exam, number, number // n, patient, anatomy, split, settings)
             for number in range(n * (1 + copies))

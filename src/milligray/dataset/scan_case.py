@@ -1,10 +1,13 @@
 """A sample's scan, ready for transport: patient, organs, protocol, source and absolute scale."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from milligray.anatomy.augment import augment_ct
+from milligray.anatomy.augmentation import AugmentRanges, draw_augmentation
 from milligray.dataset.distributions import parse_distributions
+from milligray.dataset.draws import fraction
 from milligray.dataset.patients import SampleSpec
 from milligray.dataset.random_protocol import random_protocol
 from milligray.dataset.regrid import regrid_ct
@@ -18,15 +21,17 @@ from milligray.materials.hu_calibration import (
 from milligray.patient import build_patient, water_equivalent_diameter_mm
 from milligray.patient.patient import Patient
 from milligray.read import find_ct, read_ct_nifti, read_ct_series, read_labels
-from milligray.read.series import CtProtocol, CtSeries
+from milligray.read.series import CtProtocol, CtSeries, LabelMap
 from milligray.score.ctdi import CtdiSimulation, photons_per_scan, simulate_ctdi
 from milligray.segment import organ_mass_weights, segment_organs
+from milligray.segment.given_labels import resample_labels
 from milligray.segment.mass_weights import OrganMassWeights
 from milligray.segment.organs import OrganMap
 from milligray.source.ct_scan import choose_scanner, make_ct_source, nominal_range_mm
 from milligray.source.ct_source import CtSource
 from milligray.source.scanner import Scanner
 from milligray.typing import FloatArray
+from milligray.volume import Volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,8 +92,9 @@ def open_case(spec: SampleSpec, *, is_regridded: bool, threads: int) -> ScanCase
     if spec.exam.organs is not None:
         labels = read_labels(spec.exam.organs, names=spec.exam.organ_names)
         inputs["labels"] = labels.input_sha256
+    augmentation: dict[str, Any] = {}
     if spec.augmented:
-        raise InputError(f"{spec.name}: this version cannot augment; leave the column out")
+        ct, labels, augmentation = augmented(spec, ct, labels)
     if is_regridded:
         if settings.voxel_size_mm is None:
             raise InputError("samples of this kind need a voxel size")
@@ -140,7 +146,7 @@ def open_case(spec: SampleSpec, *, is_regridded: bool, threads: int) -> ScanCase
             "spectrum": source.field.spectrum.name,
             "mean_energy_kev": source.field.spectrum.mean_energy_kev,
             "half_value_layer_mm_al": source.field.spectrum.half_value_layer_mm_al,
-            "organ_method": organs.method, "inputs": inputs, **drawn,
+            "organ_method": organs.method, "inputs": inputs, "augmentation": augmentation, **drawn,
         },
     )  # fmt: skip
 
@@ -152,6 +158,22 @@ def _read(spec: SampleSpec, *, own: bool) -> tuple[CtSeries, CtProtocol | None]:
     if exam.input.name.lower().endswith((".nii", ".nii.gz")):
         return read_ct_nifti(exam.input), None
     return read_ct_series(exam.input, series=exam.series), None
+
+
+def augmented(
+    spec: SampleSpec, ct: CtSeries, labels: LabelMap | None
+) -> tuple[CtSeries, LabelMap | None, dict[str, Any]]:
+    """Deformed copy of CT and labels; the samples of one copy share it."""
+    grid = ct.volume.grid
+    if labels is not None and not labels.volume.grid.is_same_as(grid):
+        values = resample_labels(labels.volume, grid)
+        labels = replace(labels, volume=Volume(grid=grid, values=values))
+    drawn = draw_augmentation(
+        AugmentRanges(), grid.shape[0], number=spec.augmented,
+        seed=int(fraction(spec.settings.seed, spec.exam.exam, "augmentation") * 2**48),
+    )  # fmt: skip
+    made = augment_ct(ct, labels, drawn)
+    return made.ct, made.labels, drawn.as_dict()
 
 
 def _calibration(name: str) -> HuCalibration:

@@ -14,7 +14,7 @@ from milligray.dataset.settings import SPLITS
 PAGE = "page"
 _CHOICES = ("tube_voltage_kv", "scanner", "bowtie", "collimation_mm", "scan_mode", "region")
 _NUMBERS = ("pitch", "ctdi_vol_mgy", "modulation_strength", "mean_diameter_mm", "scan_length_mm")
-_RUN = ("seconds", "peak_memory_mb")
+_RUN = ("seconds", "cpu_seconds", "peak_memory_mb")
 
 
 def set_table(manifest: Mapping[str, Any]) -> dict[str, Any]:

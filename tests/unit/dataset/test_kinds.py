@@ -167,3 +167,15 @@ def test_without_radiomics_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     with pytest.raises(MissingExtraError, match=r"milligray\[dataset\]"):
         extras.load_h5py()
+
+
+def test_an_augmented_copy_is_another_anatomy_that_can_be_made_again(specs_of: Any) -> None:
+    _, specs = specs_of("dose-maps", margin_mm=16.0)
+    copy = replace(specs[0], augmented=1)
+    first, again = (find_kind("dose-maps").build(copy, 2) for _ in range(2))
+    assert sample_document(first) == sample_document(again)
+    assert first.attributes["augmentation"]["deformation_mm"] > 0
+    plain = find_kind("dose-maps").build(specs[0], 2)
+    assert plain.attributes["augmentation"] == {}
+    volumes = [values(s)["organ_volume"] for s in (first, plain)]
+    assert not np.allclose(volumes[0], volumes[1], rtol=1e-3)

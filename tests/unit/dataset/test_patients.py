@@ -83,3 +83,12 @@ def test_own_protocols_are_needed_where_none_is_drawn(folder: Path) -> None:
     own = SetSettings(kind="dose-maps", protocols="own")
     with pytest.raises(InputError, match="protocol"):
         read_patient_list(path, own)
+
+
+def test_augmented_copies_stay_with_their_patient_and_are_counted(folder: Path) -> None:
+    path = write_list(folder / "list.csv", [("p1", "2"), ("p2", "0")], "augment")
+    specs = read_patient_list(path, SETTINGS)
+    assert [(s.name, s.augmented) for s in specs] == [
+        ("p1_000", 0), ("p1_001", 1), ("p1_002", 2), ("p2_000", 0),
+    ]  # fmt: skip
+    assert len({(s.patient, s.split) for s in specs}) == 2
