@@ -156,8 +156,7 @@ def visceral_fat_ml(parameters: AnatomyParameters) -> float:
     excess_kg = max(parameters.weight_kg - reference_weight_kg(parameters), -8.0)
     fat_g = reference_mass_g("adipose_separable", "whole", parameters) * parameters.height_ratio**2
     share = VISCERAL_SHARE[parameters.sex]
-    of_excess = EXCESS_SHARE[parameters.sex] if excess_kg > 0.0 else share
-    grams = share * fat_g + of_excess * 750.0 * excess_kg
+    grams = share * fat_g + EXCESS_SHARE[parameters.sex] * 750.0 * excess_kg
     return max(grams, 300.0) / tissue_density("fat_visceral")
 
 
