@@ -8,6 +8,7 @@ import numpy as np
 
 from milligray.anatomy.blueprint import _structures
 from milligray.anatomy.frame import VoxelFrame
+from milligray.errors import InputError
 
 Entry = dict[str, Any]
 REGIONS = Path(__file__).parents[1] / "src/milligray/data/anatomy/regions.toml"
@@ -29,7 +30,9 @@ def to_toml(header: str, entries: Iterable[Entry]) -> str:
 
 def claimed_ml(entries: Sequence[Entry], spacing_mm: float = 1.5) -> dict[str, float]:
     """Volumes of the shapes in the reference man, each less what earlier ones hold [mL]."""
-    found = [s for e in entries if e.get("stage") != "region" for s in _structures(e, "male", "", {})]
+    found = [
+        s for e in entries if e.get("stage") != "region" for s in _structures(e, "male", "", {})
+    ]
     found.sort(key=lambda s: s.order)
     corners = [s.bounds() for s in found]
     low = np.min([c[0] for c in corners], axis=0) - 20.0
@@ -41,7 +44,8 @@ def claimed_ml(entries: Sequence[Entry], spacing_mm: float = 1.5) -> dict[str, f
     out = {}
     for structure in found:
         box = frame.box_of(*structure.bounds())
-        assert box is not None
+        if box is None:
+            raise InputError(f"{structure.name!r} lies outside of all shapes")
         inside = (structure.field(frame.part(box)) < 0.0) & ~taken[box]
         taken[box] |= inside
         out[structure.name] = float(inside.sum()) * spacing_mm**3 * 1e-3

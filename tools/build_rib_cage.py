@@ -10,12 +10,11 @@ import tomllib
 
 import numpy as np
 from anatomy_toml import REGIONS, Entry, set_shares, to_toml
-from build_spine import Level
-from girdle_parts import GIRDLE, STERNUM
+from girdle_parts import GIRDLE, sternum
 from scipy.interpolate import PchipInterpolator
+from spine_levels import Level
 
-# rib: x of its angle; x and z of its front end; half height; half thickness; lowest share of the
-# way at which it leaves the transverse process
+# rib: x of its angle; x and z of its front end; half height; half thickness
 RIBS = {
     1: (44, 37, 1451, 7.2, 3.0),
     2: (50, 56, 1416, 6.2, 3.4),
@@ -32,6 +31,8 @@ RIBS = {
 }
 FLOATING_ENDS = {11: 98.0, 12: 52.0}
 """Direction of the free tips from the back of the cage [degrees]."""
+UPPER_ROW = [1488, 0, 48, 30, 20, 28, 2.0]
+"""Section of the cage at the first ribs, where the region closes over the top of the lungs."""
 OFF_MM = 5.0
 """Middle of a rib outside the inner surface of the cage."""
 
@@ -55,7 +56,8 @@ def cage_rows() -> np.ndarray:
     with REGIONS.open("rb") as file:
         found = tomllib.load(file)["structure"]
     cage = next(s for s in found if s["name"] == "thoracic_cavity")
-    return np.array(sorted(cage["shape"][0]["rows"]), dtype=np.float64)
+    rows = [r for r in cage["shape"][0]["rows"] if r[0] <= UPPER_ROW[0] - 10]
+    return np.array(sorted([*rows, UPPER_ROW]), dtype=np.float64)
 
 
 _ROWS = cage_rows()
@@ -64,7 +66,7 @@ _OUTLINE = PchipInterpolator(_ROWS[:, 0], _ROWS[:, 2:])
 
 def outline(z: float) -> np.ndarray:
     """Half width, y of the center, depth to the front, to the back, and power at a height."""
-    return _OUTLINE(np.clip(z, _ROWS[0, 0], _ROWS[-1, 0]))
+    return np.asarray(_OUTLINE(np.clip(z, _ROWS[0, 0], _ROWS[-1, 0])))
 
 
 def level(point: np.ndarray) -> float:
@@ -81,7 +83,7 @@ def outward(point: np.ndarray) -> np.ndarray:
     """Direction away from the cage."""
     steps = np.eye(3) * 2.0
     slope = np.array([level(point + s) - level(point - s) for s in steps])
-    return slope / np.linalg.norm(slope)
+    return np.asarray(slope / np.linalg.norm(slope))
 
 
 def on_cage(angle_rad: float, z: float, off_mm: float) -> np.ndarray:
@@ -146,9 +148,9 @@ def rib(n: int) -> Entry:
     middle[1] = tubercle[1] + 0.62 * (round_cage[0][1] - tubercle[1])
     points = np.array([head, neck, tubercle, middle, *round_cage])
     tangents = np.gradient(points, axis=0)
+    tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
     normals, radii, flats = [], [], []
     for k, (point, tangent) in enumerate(zip(points, tangents, strict=True)):
-        tangent = tangent / np.linalg.norm(tangent)
         upright = np.cross(tangent, [0, 0, 1.0])
         upright *= np.sign(upright[1]) if k < 4 else 1.0
         way_out = outward(point)
@@ -187,14 +189,15 @@ def cartilages() -> Entry:
         off = OFF_MM + 0.5
         places = [front_point(x_end, z_end, OFF_MM), *(front_point(x, z, off) for x, z in after)]
         radius = 5.6 if n < 8 else 5.0
-        points = [[*p, radius * (1.0 if k < len(places) - 1 else 0.85)] for k, p in enumerate(places)]
+        points = [
+            [*p, radius * (1.0 if k < len(places) - 1 else 0.85)] for k, p in enumerate(places)
+        ]
         normals = [[float(q) for q in outward(np.array(p))] for p in places]
         shapes.append({
             "type": "tube", "both": True, "points": points, "flat": 0.68, "normal": normals,
             "note": f"cartilage {n}",
         })  # fmt: skip
-    for upper, lower, x, z in ((5, 6, 60, 1312), (6, 7, 66, 1277)):
-        del upper, lower
+    for x, z in ((60, 1312), (66, 1277)):  # 5 to 6, 6 to 7
         shapes.append({
             "type": "ellipsoid", "both": True, "center": front_point(x, z, OFF_MM + 0.5),
             "radii": [5, 4, 13], "note": "bridge between cartilages",
@@ -207,11 +210,11 @@ def cartilages() -> Entry:
 
 def main() -> None:
     """Print the file."""
-    entries = [*STERNUM(front_point), *(rib(n) for n in RIBS), cartilages(), *GIRDLE]
+    entries = [sternum(front_point), *(rib(n) for n in RIBS), cartilages(), *GIRDLE]
     set_shares(entries)
     print(to_toml(
         "# thorax_bones: structures in canonical coordinates of the reference man [mm], version 1\n"
-        "# printed by tools/build_rib_cage.py; shares of a site are those of the volumes of the shapes",
+        "# printed by tools/build_rib_cage.py; shares of a site: as the volumes of the shapes",
         entries,
     ), end="")  # fmt: skip
 

@@ -1,13 +1,13 @@
 """Sternum, scapula, clavicle; canonical places [mm]."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from anatomy_toml import Entry
 
 FrontPoint = Callable[[float, float, float], list[float]]
 
 
-def STERNUM(front_point: FrontPoint) -> list[Entry]:  # noqa: N802 - read as the table it is
+def sternum(front_point: FrontPoint) -> Entry:
     """Manubrium, body and xiphoid process on the front of the cage."""
     # height, half width, thickness, how much the upper edge dips in the middle
     manubrium = [(1452, 24, 11, 4), (1444, 28, 11, 0), (1430, 23, 10.5, 0), (1416, 18, 10, 0),
@@ -15,7 +15,7 @@ def STERNUM(front_point: FrontPoint) -> list[Entry]:  # noqa: N802 - read as the
     body = [(1400, 17, 10, 0), (1380, 16, 9.5, 0), (1360, 16.5, 9, 0), (1340, 18, 9, 0),
             (1322, 19, 9, 0), (1306, 14, 8.5, 0)]  # fmt: skip
 
-    def grid(rows: list[tuple[float, float, float, float]]) -> list[list[list[float]]]:
+    def grid(rows: Sequence[tuple[float, float, float, float]]) -> list[list[list[float]]]:
         out = []
         for z, half, thick, dip in rows:
             line = []
@@ -26,10 +26,13 @@ def STERNUM(front_point: FrontPoint) -> list[Entry]:  # noqa: N802 - read as the
             out.append(line)
         return out
 
-    tip = [[*front_point(0.0, z, 5.0), r] for z, r in ((1310, 9.0), (1294, 8.0), (1280, 6.5), (1268, 4.0))]
+    tip = [
+        [*front_point(0.0, z, 5.0), r]
+        for z, r in ((1310, 9.0), (1294, 8.0), (1280, 6.5), (1268, 4.0))
+    ]
     for k, back in enumerate((0.0, 0.5, 2.0, 4.0)):
         tip[k][1] += back
-    return [{
+    return {
         "name": "sternum", "order": 50, "site": ["sternum", 0], "tissue": "cortical_bone",
         "core": "spongiosa", "blend": 4, "reach": 8,
         "shape": [
@@ -38,7 +41,7 @@ def STERNUM(front_point: FrontPoint) -> list[Entry]:  # noqa: N802 - read as the
             {"type": "tube", "points": tip, "flat": 0.45, "normal": [0, 1, 0],
              "note": "xiphoid process"},
         ],
-    }]  # fmt: skip
+    }  # fmt: skip
 
 
 _BLADE = [
@@ -67,26 +70,32 @@ GIRDLE: list[Entry] = [
         "shape": [
             {"type": "sheet", "points": _BLADE, "note": "blade"},
             {"type": "sheet", "points": _SPINE, "note": "spine"},
-            {"type": "tube", "points": [[140, 54, 1415, 9], [147, 49, 1413, 11], [152, 46, 1412, 13.5]],
+            {"type": "tube", "points": [[140, 54, 1415, 9], [147, 49, 1413, 11],
+                                        [152, 46, 1412, 13.5]],
              "note": "neck"},
             {"type": "ellipsoid", "center": [152.5, 46, 1412], "radii": [5.5, 13, 18.5],
              "turn": [0, 0, -18], "note": "glenoid"},
             {"type": "ellipsoid", "op": "cut", "center": [180, 36, 1412], "radii": [26, 26, 26],
              "note": "glenoid cavity"},
-            {"type": "tube", "points": [[149, 82, 1445, 6.5], [165, 75, 1448, 10], [179, 63, 1449, 12.5],
+            {"type": "tube", "points": [[149, 82, 1445, 6.5], [165, 75, 1448, 10],
+                                        [179, 63, 1449, 12.5],
                                         [185, 49, 1448, 12.5], [184, 36, 1447, 9.5]],
              "flat": 0.42, "normal": [0.25, 0.05, 1], "note": "acromion"},
-            {"type": "tube", "points": [[140, 48, 1432, 9], [141, 38, 1439, 7.5], [148, 24, 1440, 6.5],
+            {"type": "tube", "points": [[140, 48, 1432, 9], [141, 38, 1439, 7.5],
+                                        [148, 24, 1440, 6.5],
                                         [157, 12, 1431, 5.5]], "note": "coracoid process"},
         ],
     },
     {
-        "name": "clavicula_left", "mirror": True, "limb": "girdle_left", "order": 51,
+        "name": "clavicula_left", "mirror": True, "limb": "clavicle_left", "order": 51,
         "site": ["clavicles", 0], "tissue": "cortical_bone", "core": "spongiosa", "reach": 8,
         "shape": [
-            {"type": "tube", "points": [[23, -36, 1453, 10.5], [31, -38.5, 1454, 9], [48, -41, 1456, 6.8],
-                                        [70, -39, 1457.5, 6.2], [95, -27, 1457.5, 6.2], [120, -7, 1456, 6.4],
-                                        [142, 11, 1453, 7.2], [157, 23, 1450, 7.8], [169, 33, 1448, 7.5]],
+            {"type": "tube", "points": [[23, -36, 1453, 10.5], [31, -38.5, 1454, 9],
+                                        [48, -41, 1456, 6.8],
+                                        [70, -39, 1457.5, 6.2], [95, -27, 1457.5, 6.2],
+                                        [120, -7, 1456, 6.4],
+                                        [142, 11, 1453, 7.2],
+                                        [157, 23, 1450, 7.8], [169, 33, 1448, 7.5]],
              "flat": [1, 1, 1, 1, 0.98, 0.9, 0.75, 0.66, 0.62], "normal": [0, 0, 1]},
         ],
     },

@@ -8,12 +8,19 @@ from milligray.anatomy.parameters import AnatomyParameters
 from milligray.anatomy.shapes import Motion
 
 SHOULDER_MM = (180.0, 36.0, 1412.0)
-ARM_RAISED_RAD = np.deg2rad(162.0)
-GIRDLE_RAISED_RAD = np.deg2rad(22.0)
 ARM_SPREAD_RAD, ARM_SPREAD_MAX_RAD = np.deg2rad(0.5), np.deg2rad(10.0)
 """Per kg/m2 beyond `SLENDER_BMI`."""
 SLENDER_BMI = 24.0
-GIRDLE_MM = (60.0, 30.0, 1430.0)
+RAISED = {
+    "arm": (162.0, SHOULDER_MM, 20.0),
+    "girdle": (22.0, (60.0, 30.0, 1430.0), 0.0),
+    "clavicle": (16.5, (24.0, -36.0, 1453.0), 0.0),
+}
+"""Limbs with the arms up: turn outward and up [degrees], about what, shift upward [mm].
+
+The shoulder blade glides on the ribs, the clavicle turns in its joint with the sternum and stays
+at the acromion.
+"""
 
 
 def posed(structure: Structure, parameters: AnatomyParameters) -> Structure:
@@ -32,8 +39,9 @@ def posed(structure: Structure, parameters: AnatomyParameters) -> Structure:
         turn = Rotation.from_rotvec([0.0, -sign * spread, 0.0]).as_matrix()
         center = np.array(SHOULDER_MM) * (sign, 1.0, 1.0)
         return structure.moved(Motion(turn, center, np.zeros(3)))
-    angle = {"arm": ARM_RAISED_RAD, "girdle": GIRDLE_RAISED_RAD}.get(limb, 0.0)
-    center = np.array(SHOULDER_MM if limb == "arm" else GIRDLE_MM) * (sign, 1.0, 1.0)
-    turn = Rotation.from_rotvec([0.0, -sign * angle, 0.0]).as_matrix()
-    shift = np.array([0.0, 0.0, 20.0]) if limb == "arm" else np.zeros(3)
-    return structure.moved(Motion(turn, center, shift))
+    if limb not in RAISED:
+        return structure
+    angle, about, up = RAISED[limb]
+    turn = Rotation.from_rotvec([0.0, -sign * np.deg2rad(angle), 0.0]).as_matrix()
+    center = np.array(about) * (sign, 1.0, 1.0)
+    return structure.moved(Motion(turn, center, np.array([0.0, 0.0, up])))
