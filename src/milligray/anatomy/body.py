@@ -147,7 +147,7 @@ def _muscle_ml(parameters: AnatomyParameters) -> float:
 def _skin_ml(parameters: AnatomyParameters) -> float:
     ratio = parameters.weight_kg / reference_weight_kg(parameters)
     grams = reference_mass_g("skin", "whole", parameters) * parameters.height_ratio**2 * ratio**0.4
-    return grams / tissue_density("skin")
+    return float(grams / tissue_density("skin"))
 
 
 def _fat_ml(canvas: Canvas, parameters: AnatomyParameters, skin_ml: float) -> float:
