@@ -85,7 +85,7 @@ def voxel_share(texture_mm: float, spacing_mm: tuple[float, float, float]) -> fl
     Examples
     --------
     >>> round(voxel_share(3.0, (2.0, 2.0, 2.0)), 2)
-    0.91
+    0.9
     """
     s2 = 0.25 * texture_mm**2
     share = 1.0
