@@ -1,8 +1,9 @@
 """The levels of the spine: sizes, places and axes of every vertebra, and shapes placed along them.
 
-Sizes follow Panjabi et al. 1991 and 1992 (quantitative anatomy of cervical, thoracic and lumbar
-vertebrae), made about 10 % larger for a man of 176 cm. Places of a vertebra are given as (x to the
-left, p to posterior, t upward) from the center of its body, along the curve of the spine.
+Sizes are near those of Panjabi et al. 1991 and 1992 (quantitative anatomy of cervical, thoracic and
+lumbar vertebrae; from memory, not verified), made larger for a man of 176 cm and for the bone
+volumes of ICRP 145. Places of a vertebra are given as
+(x to the left, p to posterior, t upward) from the center of its body, along the curve of the spine.
 """
 
 from collections.abc import Sequence
