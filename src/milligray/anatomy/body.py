@@ -74,16 +74,27 @@ def clothe(
         _claim_below_skin(canvas, gland, outer, parameters, targets)
     label = canvas.new_label("subcutaneous_fat")
     take(canvas.structure, canvas.tissue, outer, 0.0, label, tissue_code("fat"))
-    skin = canvas.new_label("skin")
-    code = tissue_code("skin")
-    both = np.array([label, muscle], dtype=np.uint16)
-    closed = take_outermost(canvas.structure, canvas.tissue, skin, code, both)
-    rest = skin_ml / canvas.voxel_ml - closed
-    if rest > 0.0:
-        edge = level_of(-outer, canvas.structure == label, rest)
-        replace(canvas.structure, canvas.tissue, -outer, edge, label, skin, code)
+    _skin(canvas, outer, label, skin_ml / canvas.voxel_ml)
     targets["skin"] = skin_ml
     return []
+
+
+def _skin(canvas: Canvas, outer: FloatArray, fat: int, wanted: float) -> None:
+    """Skin of `wanted` voxels from the fat below it.
+
+    Notes
+    -----
+    Skin is 1.2 to 1.6 mm thick on average. Where voxels are so fine that a layer of one of them
+    takes less than its volume, it is closed; where not, it is an even share of that layer, so that
+    its mass is right.
+    """
+    label, code = canvas.new_label("skin"), tissue_code("skin")
+    layer = take_outermost(canvas.structure, canvas.tissue, fat, label, code, 0.0)
+    share = min(1.0, wanted / max(layer, 1))
+    take_outermost(canvas.structure, canvas.tissue, fat, label, code, share)
+    if wanted > layer:
+        edge = level_of(-outer, canvas.structure == fat, wanted - layer)
+        replace(canvas.structure, canvas.tissue, -outer, edge, fat, label, code)
 
 
 def _claim_below_skin(

@@ -81,14 +81,18 @@ def replace(structure, tissue, values, level, old, label, code):  # type: ignore
 
 
 @voxel_loop
-def take_outermost(structure, tissue, label, code, others):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Give the voxels of `others` that have a face to the outside to a structure; their number."""
+def take_outermost(structure, tissue, old, label, code, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Give an even share of the voxels of `old` with a face to the outside to another structure.
+
+    Returns how many such voxels there are, whatever the share.
+    """
     nk, nj, ni = structure.shape
     count = 0
+    due = 0.0
     for k in range(nk):
         for j in range(nj):
             for i in range(ni):
-                if not (structure[k, j, i] == others[0] or structure[k, j, i] == others[1]):
+                if structure[k, j, i] != old:
                     continue
                 if (
                     (k > 0 and structure[k - 1, j, i] == 0)
@@ -98,7 +102,10 @@ def take_outermost(structure, tissue, label, code, others):  # type: ignore[no-u
                     or (i > 0 and structure[k, j, i - 1] == 0)
                     or (i < ni - 1 and structure[k, j, i + 1] == 0)
                 ):
-                    structure[k, j, i] = label
-                    tissue[k, j, i] = code
                     count += 1
+                    due += share
+                    if due >= 1.0:
+                        due -= 1.0
+                        structure[k, j, i] = label
+                        tissue[k, j, i] = code
     return count
