@@ -19,7 +19,12 @@ from milligray.anatomy.build import build_anatomy
 from milligray.anatomy.parameters import AnatomyParameters
 
 FIRST_MM = ((30.0, -38.0, 1162.0), (33.0, -52.0, 1158.0), (40.0, -52.0, 1145.0))
-MIDDLE_MM = ((45.0, -40.0, 1110.0), (10.0, -45.0, 1060.0), (5.0, -30.0, 1000.0), (-25.0, -25.0, 985.0))
+MIDDLE_MM = (
+    (45.0, -40.0, 1110.0),
+    (10.0, -45.0, 1060.0),
+    (5.0, -30.0, 1000.0),
+    (-25.0, -25.0, 985.0),
+)
 LAST_MM = ((-40.0, -34.0, 1034.0), (-54.0, -33.0, 1038.0), (-66.0, -33.0, 1042.0))
 COLON_MM = (
     (-80, -40, 1016, 15), (-83, -38, 1036, 21), (-87, -24, 1066, 21), (-89, -10, 1096, 20),
@@ -52,7 +57,11 @@ def free_distance(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray, float]:
     spacing = float(anatomy.grid.spacing_mm[0])
     depth = ndimage.distance_transform_edt(free).astype(np.float32) * spacing
     origin = np.array([anatomy.grid.axis_centers_mm(axis)[0] for axis in (0, 1, 2)])
-    return depth - ndimage.distance_transform_edt(~free).astype(np.float32) * spacing, origin, spacing
+    return (
+        depth - ndimage.distance_transform_edt(~free).astype(np.float32) * spacing,
+        origin,
+        spacing,
+    )
 
 
 def grow_thread(
@@ -146,8 +155,7 @@ def _along(p, step_mm, values=None):  # type: ignore[no-untyped-def]  # noqa: AN
 def print_tube(points: np.ndarray, radius: np.ndarray) -> None:
     """Print the points of a tube as TOML."""
     rows = ", ".join(
-        f"[{x:.0f}, {y:.0f}, {z:.0f}, {r:.1f}]"
-        for (x, y, z), r in zip(points, radius, strict=True)
+        f"[{x:.0f}, {y:.0f}, {z:.0f}, {r:.1f}]" for (x, y, z), r in zip(points, radius, strict=True)
     )
     print(f"points = [{rows}]")
 

@@ -1,6 +1,6 @@
 """The canvas: what has been claimed so far, and what is still free."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +18,12 @@ CAVITY = "trunk_cavity"
 SWOLLEN = "trunk_cavity_swollen"
 DOME = "dome"
 CAVITY_REACH_MM = 90.0
+AFLOAT = ("small_bowel", "colon")
+AFLOAT_SHARE = 0.4
+"""How much deeper these groups lie apart per level of the cavity; half as much wider."""
+AFLOAT_Z = ((970.0, 1040.0, 1150.0, 1215.0), (0.0, 1.0, 1.0, 0.0))
+AFLOAT_FROM_MM = 10.0
+"""What lies there in depth stays (canonical y)."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -52,11 +58,12 @@ class Canvas:
     def box_of(self, structure: Structure) -> Box | None:
         """Voxels that a structure may claim; None if it lies beside the grid."""
         frame = breathed(self.frame, structure.stage, self.descent_mm)
-        return frame.box_of(*structure.bounds())
+        return self._afloat(frame, structure).box_of(*structure.bounds())
 
     def field_of(self, structure: Structure, part: VoxelFrame) -> FloatArray:
-        """Field of a structure where breathing has moved it."""
-        return structure.field(breathed(part, structure.stage, self.descent_mm))
+        """Field of a structure where breathing and the fat around it have moved it."""
+        frame = breathed(part, structure.stage, self.descent_mm)
+        return structure.field(self._afloat(frame, structure))
 
     def free(self, box: Box, structure: Structure, part: VoxelFrame) -> BoolArray:
         """Voxels of a box that are not taken and lie within the regions a structure is bound to."""
@@ -104,7 +111,7 @@ class Canvas:
         part = self.frame.part(found)
         lean, room = self._swelling(part)
         lean /= room
-        lean[self.structure[found] != 0] = np.inf
+        lean[(self.structure[found] != 0) | (self.edge(DOME, part) >= 0.0)] = np.inf
         # it widens in front and at the sides, not up into the chest or down below the pelvis
         low, high = self.regions[CAVITY].bounds()
         lean[(part.zc < low[2]) | (part.zc > high[2])] = np.inf
@@ -121,14 +128,28 @@ class Canvas:
         """
         if name == CAVITY:
             lean, room = self._swelling(part)
-            return np.asarray(lean - np.float32(self.levels.get(CAVITY, 0.0)) * room)
+            stands = lean - np.float32(self.levels.get(CAVITY, 0.0)) * room
+            return np.maximum(stands, self.edge(DOME, part))
         return self._region(name, part) - np.float32(self.levels.get(name, 0.0))
+
+    def _afloat(self, frame: VoxelFrame, structure: Structure) -> VoxelFrame:
+        """The frame in which bowel floats apart and forward in the fat of a swollen cavity."""
+        level = self.levels.get(CAVITY, 0.0)
+        if structure.group not in AFLOAT or level <= 0.0:
+            return frame
+        far = AFLOAT_SHARE * level * np.interp(frame.zc, *AFLOAT_Z)
+        return replace(
+            frame,
+            ax=frame.ax * (1.0 + 0.5 * far),
+            ay=frame.ay * (1.0 + far),
+            by=frame.by - frame.ay * far * AFLOAT_FROM_MM,
+        )
 
     def _swelling(self, part: VoxelFrame) -> tuple[FloatArray, FloatArray]:
         """Field of the lean trunk cavity, and how much further the swollen one reaches [mm]."""
         lean = self._region(CAVITY, part)
         room = np.maximum(lean - self._region(SWOLLEN, part), np.float32(0.1))
-        return np.maximum(lean, self.edge(DOME, part)), room
+        return lean, room
 
     def _region(self, name: str, part: VoxelFrame) -> FloatArray:
         if name not in self.regions:
