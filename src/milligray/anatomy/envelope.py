@@ -104,7 +104,7 @@ def envelope_of(canvas: Canvas, parameters: AnatomyParameters) -> Envelope:
         for name in ("lean_arm", "hand")
     )
     is_arm = np.clip(0.5 + (body - arms) / (2.0 * FAT_BLEND_MM), 0.0, 1.0)
-    is_hand = np.clip(-hands / FAT_BLEND_MM, 0.0, 1.0)
+    is_hand = np.clip(-hands / (2.0 * FAT_BLEND_MM), 0.0, 1.0)
     table = load_toml("anatomy/fat.toml")[parameters.sex]
     layers = []
     for n, name in enumerate(("rows", "gain")):
