@@ -41,8 +41,12 @@ def make(
         typer.Option("--voxel-precision", help="Mean relative deviation of the voxels in range."),
     ] = 0.03,
     precision: Annotated[
-        float, typer.Option("--precision", help="Of every organ >= 10 mL (feature kinds).")
-    ] = 0.01,
+        float | None,
+        typer.Option("--precision", help="Of every organ >= 10 mL (feature kinds; 0.01)."),
+    ] = None,
+    histories: Annotated[
+        int | None, typer.Option("--histories", help="Photons a sample instead of a precision.")
+    ] = None,
     voxel_size_mm: Annotated[
         float | None, typer.Option("--voxel-size-mm", help="Voxel (default: the kind's).")
     ] = None,
@@ -65,6 +69,7 @@ def make(
     extend_mm: Annotated[
         float, typer.Option("--extend-mm", help="Repeat the end slices beyond the image.")
     ] = 0.0,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda or auto.")] = "cpu",
     workers: Annotated[
         int | None, typer.Option("--workers", help="Processes (default: by processors, memory).")
     ] = None,
@@ -117,7 +122,9 @@ def make(
         slab_shape=_numbers("--slab", slab, "x", int),
     )  # fmt: skip
     defaults = CtSettings(
-        precision=precision, voxel_size_mm=voxel_size_mm or chosen.voxel_size_mm,
+        precision=0.01 if precision is None and histories is None else precision,
+        histories=histories, device=device,  # type: ignore[arg-type]
+        voxel_size_mm=voxel_size_mm or chosen.voxel_size_mm,
         calibration=calibration, couch=couch, extend_mm=extend_mm, seed=seed,  # type: ignore[arg-type]
     )  # fmt: skip
     specs = read_patient_list(patients, settings, defaults)

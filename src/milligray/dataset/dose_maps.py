@@ -33,7 +33,8 @@ def build_dose_maps(spec: SampleSpec, threads: int) -> Sample:
     region = patient.body & ((z >= low) & (z <= high))[:, None, None]
     deposit = transport_to_voxel_precision(
         patient, case.source, precision=spec.settings.voxel_precision, region=region,
-        organs=case.weights, seed=spec.seed, threads=threads,
+        organs=case.weights, seed=spec.seed, threads=threads, device=spec.exam.settings.device,
+        histories=spec.exam.settings.histories,
     )  # fmt: skip
     dose = score_dose(deposit, patient, photons=case.photons)
     beam_low, beam_high = case.source.irradiated_z_mm
@@ -67,7 +68,7 @@ def build_dose_maps(spec: SampleSpec, threads: int) -> Sample:
         attributes=case.attributes | grid_attributes(grid) | {
             "reference_dose_mgy": reference,
             "sigma_floor_fraction": FLOOR_OF_REFERENCE,
-            "converged": deposit.converged,
+            "converged": deposit.converged, "device": deposit.device,
             "cylinder_diameter_mm": CYLINDER_DIAMETER_MM,
         },
         statistics=voxel_statistics(deposit, region),

@@ -50,7 +50,7 @@ def score_regions(
     deposit = transport_photons(
         case.patient, case.source, histories=settings.histories, precision=settings.precision,
         seed=spec.seed, organs=regions, precision_organs=judged, threads=threads,
-        max_seconds=settings.max_seconds,
+        max_seconds=settings.max_seconds, device=settings.device,
     )  # fmt: skip
     scored = organ_statistics(deposit, case.photons * MGY_PER_KEV_PER_G)
     if scored is None:

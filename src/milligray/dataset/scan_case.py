@@ -122,7 +122,9 @@ def open_case(spec: SampleSpec, *, is_regridded: bool, threads: int) -> ScanCase
     source = make_ct_source(protocol, patient, scanner=scanner, bowtie=bowtie)
     if protocol.ctdi_vol_mgy is None or protocol.phantom_diameter_mm is None:
         raise InputError("a sample needs a CTDIvol: its doses are in mGy")
-    ctdi = simulate_ctdi(source, protocol.phantom_diameter_mm, threads=threads)
+    ctdi = simulate_ctdi(
+        source, protocol.phantom_diameter_mm, threads=threads, device=settings.device
+    )
     photons = photons_per_scan(source, ctdi, protocol.ctdi_vol_mgy)
     low, high = nominal_range_mm(protocol)
     return ScanCase(

@@ -145,6 +145,7 @@ def _dose(
     deposit = transport_to_voxel_precision(
         patient, source, precision=spec.settings.voxel_precision, region=region,
         seed=int(fraction(spec.seed, "position", number) * 2**48), threads=threads,
+        device=spec.exam.settings.device, histories=spec.exam.settings.histories,
     )  # fmt: skip
     dose = score_dose(deposit, patient, photons=1.0 / case.ctdi.weighted_mgy)
     statistics = voxel_statistics(deposit, region)

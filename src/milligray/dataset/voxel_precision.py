@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,6 +48,8 @@ def transport_to_voxel_precision(
     organs: OrganMassWeights | None = None,
     seed: int,
     threads: int,
+    device: str = "cpu",
+    histories: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> EnergyDeposit:
     """Transport with as many histories as the voxels of a region need.
@@ -62,6 +65,9 @@ def transport_to_voxel_precision(
         To score as well.
     seed : int
         Same seed, same histories and as many of them, for any number of threads.
+    device : {"cpu", "cuda", "auto"}
+    histories : int, optional
+        So many instead of a precision.
 
     Returns
     -------
@@ -76,18 +82,20 @@ def transport_to_voxel_precision(
     """
     if not region.any():
         raise InputError("no voxel of the body lies in the scanned range")
+    if histories is not None:
+        return transport_photons(
+            patient, source, histories=histories, seed=seed, organs=organs, threads=threads,
+            device=device, progress=progress,
+        )  # fmt: skip
     pilot_seed = int(fraction(seed, "pilot") * 2**48)
     pilot = transport_photons(
-        patient, source, histories=PILOT_HISTORIES, seed=pilot_seed, threads=threads
+        patient, source, histories=PILOT_HISTORIES, seed=pilot_seed, threads=threads, device=device
     )
     reached = float(voxel_uncertainty(pilot, region).mean())
     wanted = math.ceil(pilot.histories * (RESERVE * reached / precision) ** 2)
     is_enough = wanted <= MAX_HISTORIES
     deposit = transport_photons(
         patient, source, histories=min(wanted, MAX_HISTORIES), seed=seed, organs=organs,
-        threads=threads, progress=progress,
+        threads=threads, device=device, progress=progress,
     )  # fmt: skip
-    if is_enough:
-        return deposit
-    fields = {name: getattr(deposit, name) for name in EnergyDeposit.__slots__}
-    return EnergyDeposit(**fields | {"converged": False})
+    return deposit if is_enough else replace(deposit, converged=False)

@@ -179,3 +179,12 @@ def test_an_augmented_copy_is_another_anatomy_that_can_be_made_again(specs_of: A
     assert plain.attributes["augmentation"] == {}
     volumes = [values(s)["organ_volume"] for s in (first, plain)]
     assert not np.allclose(volumes[0], volumes[1], rtol=1e-3)
+
+
+def test_a_number_of_histories_takes_the_place_of_the_precision(specs_of: Any) -> None:
+    _, specs = specs_of("dose-maps", margin_mm=0.0)
+    exam = replace(
+        specs[0].exam, settings=replace(specs[0].exam.settings, histories=64_000, precision=None)
+    )
+    sample = find_kind("dose-maps").build(replace(specs[0], exam=exam), 2)
+    assert 64_000 <= sample.statistics["histories"] < 65_000

@@ -1,6 +1,7 @@
 """A set from list to manifest: resumed, refused, verified, made again."""
 
 import json
+import pickle
 import shutil
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from milligray.dataset.run import SetSummary, make_set
 from milligray.dataset.settings import SetSettings
 from milligray.dataset.show import set_table, text_of, write_page
 from milligray.dataset.storage import read_sample
+from milligray.dataset.work import SampleTask
 from milligray.errors import InputError
 from milligray.exam.settings import CtSettings
 
@@ -151,6 +153,32 @@ def test_a_bad_exam_fails_alone_and_leaves_no_sample(cohort_folder: Path, tmp_pa
     entry = SetFolder(out).need_manifest()["samples"]["p1_000"]
     assert entry["status"] == "failed"
     assert entry["reason"]
+
+
+def test_own_protocols_are_those_of_the_list(cohort_folder: Path, tmp_path: Path) -> None:
+    for path in cohort_folder.iterdir():
+        if path.suffix != ".csv":
+            shutil.copy(path, tmp_path)
+    (tmp_path / "p.toml").write_text(
+        "[scan]\ntube_voltage_kv = 100\nmode = 'axial'\ncollimation_mm = 20\n"
+        "[dose]\nctdi_vol_mgy = 7\nphantom_diameter_mm = 320\n[scanner]\nname = 'generic'\n"
+    )
+    write_list(tmp_path / "list.csv", [("p1", "p.toml")], "protocol")
+    out = tmp_path / "set"
+    summary = make(tmp_path, out, protocols="own", protocols_text="")
+    assert summary.done == 1, summary.failures
+    about = SetFolder(out).need_manifest()["samples"]["p1_000"]["attributes"]
+    assert (about["tube_voltage_kv"], about["ctdi_vol_mgy"]) == (100, 7)
+    assert (about["scan_mode"], about["scanner"]) == ("axial", "generic")
+
+
+def test_a_task_travels_to_a_worker(cohort_folder: Path, tmp_path: Path) -> None:
+    specs = read_patient_list(cohort_folder / "list.csv", settings_for(), DEFAULTS)
+    task = SampleTask(spec=specs[0], out=tmp_path, work_folder=tmp_path, threads=1, code=())
+    assert pickle.loads(pickle.dumps(task)) == task  # noqa: S301 - our own
+    record = task.run()  # a worker of another version refuses, and says so
+    assert (record.status, record.kind) == ("failed", "resources")
+    assert "version" in record.reason
 
 
 def test_show_tells_and_draws(ready: Path) -> None:
