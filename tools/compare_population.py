@@ -34,7 +34,7 @@ share*: voxels of -190 to -30 HU in the body outline of the window. *Section*: o
 length in the window. Real and synthetic: median (5 to 95 %). *In range*: share of the synthetic
 persons inside the real 5 to 95 %; 0.9 would be a population like the real one, more means less
 spread. The real patients are ill, mostly older and no random sample: a difference of medians is a
-question, not a verdict.
+question, not a verdict. Clinical contours of spinal cord and larynx are drawn generously.
 """
 
 

@@ -172,8 +172,8 @@ def rows_of(body: Body, scanner: str, scan: Scan, result: ExamResult) -> Iterato
             "body": body.name, "region": scan.region, "scanner": scanner, "organ": organ,
             "ours": ours, "relative_uncertainty": noise, "published_low": low,
             "published_high": high, "flag": flag(ours, low, high),
-            "to_middle": ours / (0.5 * (low + high)), "current": "fixed" if frame.fixed_current
-            else "modulated", "ssde": result.ssde_mgy / CTDI_VOL_MGY,
+            "to_middle": ours / (0.5 * (low + high)), "current": frame.current,
+            "ssde": result.ssde_mgy / CTDI_VOL_MGY,
             "diameter_cm": scan.diameter_cm, "perimeter_cm": scan.perimeter_cm,
             "length_cm": scan.length_cm, "mass_g": mass, "sources": "; ".join(frame.sources),
         }  # fmt: skip

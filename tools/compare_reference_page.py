@@ -13,14 +13,16 @@ HEAD = """\
 `python tools/compare_reference_coefficients.py --write docs/validation` makes this page,
 `reference_anatomies.csv` and `water_cylinder.csv`.
 
-120 kV, fixed current, helical (pitch 1, 40 mm), body bowtie, arms up. Chest: 1 cm beyond the
-lungs at both ends. Abdomen: from 1 cm above the liver to the iliac crest. Abdomen-pelvis: to the
-lower end of the symphysis. All doses are per CTDIvol in the 32 cm phantom [mGy/mGy]. *Published*:
-lowest and highest of the numbers of `data/ct_coefficients` for people of normal weight; formulas
-with a size are evaluated at the size of this body, numbers with a known diameter are brought to it
-with the slope of AAPM 204; a number without a stated spread counts as ±10
-%. Numbers from scans with modulated current stand in only where there is none with a fixed one
-(marked *mod.*). *Inside*: in that spread; *near*: not more than 15 % beyond it.
+120 kV, fixed current, helical (pitch 1, 40 mm), body bowtie, arms up. Chest: 1 cm beyond the lungs
+at both ends. Abdomen: from 1 cm above the liver to the iliac crest. Abdomen-pelvis: to the lower
+end of the symphysis. All doses are per CTDIvol in the 32 cm phantom [mGy/mGy].
+
+*Published*: lowest and highest of the numbers of `data/ct_coefficients` for people of normal
+weight. Formulas with a size are evaluated at the size of this body, numbers with a known diameter
+are brought to it with the slope of AAPM 204, the others stand as they are. A number without a
+stated spread counts as ±10 %. Scans with modulated current count only where not at least two
+publications with a fixed one are known (*mod.*). *Inside*: in that spread; *near*: not more than
+15 % beyond it.
 """
 
 LIMITS = """
@@ -78,7 +80,7 @@ def _table(rows: Sequence[Row]) -> str:
         row = next(iter(mine.values()))
         ours = " | ".join(f"{float(mine[s]['ours']):.2f}" for s in scanners)
         flags = "/".join(dict.fromkeys(str(mine[s]["flag"]) for s in scanners))
-        kind = "" if row["current"] == "fixed" else " mod."
+        kind = " mod." if "modulated" in str(row["current"]) else ""
         lines.append(
             f"| {organ} | {ours} | {float(row['published_low']):.2f}-"
             f"{float(row['published_high']):.2f}{kind} | {flags} | {row['sources']} |"

@@ -151,13 +151,18 @@ def mask_of(values: np.ndarray, names: Mapping[int, str], organs: Iterable[str])
 
 
 def body_of(hu: np.ndarray, values: np.ndarray, names: Mapping[int, str]) -> np.ndarray:
-    """Body outline: the labels if they cover it, else what is denser than air, filled."""
+    """Largest part of the body in every slice: arms that lie apart do not count.
+
+    The body is what is labeled, where the labels cover it, else what is denser than air.
+    """
     from scipy import ndimage  # noqa: PLC0415
 
-    if any("body" in name for name in names.values()) or np.mean(values > 0) > 0.3:
-        return values > 0
-    dense = ndimage.binary_opening(hu > BODY_HU, iterations=1)
-    parts, n = ndimage.label(dense)
-    if n > 1:
-        dense = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
-    return np.stack([ndimage.binary_fill_holes(plane) for plane in dense])
+    labeled = any("body" in name for name in names.values()) or np.mean(values > 0) > 0.3
+    matter = values > 0 if labeled else ndimage.binary_opening(hu > BODY_HU, iterations=1)
+    body = np.zeros_like(matter)
+    for k, plane in enumerate(matter):
+        parts, n = ndimage.label(plane)
+        if n:
+            largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+            body[k] = ndimage.binary_fill_holes(parts == largest)
+    return body

@@ -53,14 +53,15 @@ class Frame:
     low, high : float
     sources : tuple of str
         ``source low-high`` of every number in it; ``*`` after the name: from memory.
-    fixed_current : bool
-        False if only scans with modulated current are known.
+    current : str
+        "fixed", "modulated" or both: scans with modulated current count where not at least two
+        publications with a fixed one are known.
     """
 
     low: float
     high: float
     sources: tuple[str, ...]
-    fixed_current: bool
+    current: str
 
 
 def published_organs(region: str) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ def published_frame(organ: str, scan: Scan) -> Frame | None:
     rows = [row for row in _rows(scan.region) if row["organ"] == organ]
     rows = [row for row in rows if row["sex"] in (scan.sex, "both")] or rows
     fixed = [row for row in rows if row["current"] == "fixed"]
-    used = fixed or rows
+    used = fixed if len({row["source"].split("_")[0] for row in fixed}) > 1 else rows
     if not used:
         return None
     ranges = [_range(row, scan) for row in used]
@@ -85,7 +86,7 @@ def published_frame(organ: str, scan: Scan) -> Frame | None:
         low=min(low for low, _ in ranges),
         high=max(high for _, high in ranges),
         sources=sources,
-        fixed_current=bool(fixed),
+        current="/".join(sorted({row["current"] for row in used})),
     )
 
 
