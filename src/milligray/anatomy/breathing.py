@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COARSE = 2
 """Every second voxel along each axis is enough to find the level of the diaphragm."""
 MOTION = {
-    "organs": ((1060.0, 0.0), (1250.0, 0.55), (1310.0, 0.55), (1440.0, 0.0)),
+    "organs": ((1060.0, 0.0), (1250.0, 0.55), (1360.0, 0.5), (1485.0, 0.0)),
     "abdomen": ((960.0, 0.0), (1230.0, 1.0)),
 }
 """By stage: canonical height [mm] and the share of the diaphragm's descent that organs there make.
@@ -26,6 +26,8 @@ MOTION = {
 The heart stands on the central tendon, which moves about half as far as the domes.
 """
 
+THINNER = 0.035
+"""How much thinner [mm] what follows the diaphragm becomes all around per mm of stretch."""
 QUIET_DENSITY_G_CM3, FULL_DENSITY_G_CM3 = 0.27, 0.18
 """Lung density at which the rib cage is as in the blueprint, and at full inspiration."""
 CHEST_Z_MM = (1120.0, 1188.0, 1300.0, 1400.0, 1450.0, 1500.0)

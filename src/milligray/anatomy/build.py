@@ -7,7 +7,7 @@ import numpy as np
 from milligray.anatomy.anatomy import Anatomy
 from milligray.anatomy.blueprint import Structure, load_blueprint
 from milligray.anatomy.body import clothe
-from milligray.anatomy.breathing import chest_of_breath, descent_of_diaphragm_mm
+from milligray.anatomy.breathing import THINNER, chest_of_breath, descent_of_diaphragm_mm
 from milligray.anatomy.canvas import Canvas, tissue_code
 from milligray.anatomy.frame import VoxelFrame, body_frame, voxel_frame
 from milligray.anatomy.growth import grow
@@ -61,6 +61,9 @@ def build_anatomy(parameters: AnatomyParameters, *, spacing_mm: float = 2.0) -> 
         if stage == "organs" and lungs:
             canvas.descent_mm = descent_of_diaphragm_mm(canvas, lungs, parameters)
             canvas.levels[lungs[0].ordered_by] = -canvas.descent_mm
+            stretched = [name for name, region in regions.items() if region.follows]
+            thinner = THINNER * max(canvas.descent_mm, 0.0)
+            canvas.levels |= dict.fromkeys(stretched, -thinner)
         for structure in (s for s in ordered if s.stage == stage):
             _claim(canvas, structure, parameters, targets)
     abdomen = [s for s in ordered if s.stage == "abdomen"]
