@@ -6,7 +6,7 @@ from milligray.anatomy.blueprint import Structure
 from milligray.anatomy.canvas import Box, Canvas, tissue_code
 from milligray.anatomy.frame import VoxelFrame
 from milligray.anatomy.parameters import AnatomyParameters
-from milligray.anatomy.targets import reference_mass_g
+from milligray.anatomy.targets import reference_mass_g, target_of
 from milligray.typing import BoolArray
 
 
@@ -26,8 +26,10 @@ def paint_lobes(
     Returns
     -------
     dict of str to float [mL]
-        Volumes that the lobes have been given.
+        Volumes that the lobes should have.
     """
+    target = target_of(structure, parameters)
+    whole_ml = np.count_nonzero(whole) * canvas.voxel_ml if target is None else target.volume_ml
     masses = [reference_mass_g(name, "whole", parameters) for name, _ in structure.lobes]
     left = whole.copy()
     size = int(np.count_nonzero(whole))
@@ -35,12 +37,12 @@ def paint_lobes(
     for (name, fissure), mass in zip(structure.lobes, masses, strict=True):
         lobe = left
         if fissure:
-            values = canvas.edge(fissure, part)
+            values = canvas.edge(fissure, box)
             count = min(round(size * mass / sum(masses)), int(np.count_nonzero(left)) - 1)
             level = np.partition(values[left], count)[count]
             lobe = left & (values < level)
             left = left & ~lobe
         canvas.structure[box][lobe] = canvas.new_label(name)
         canvas.tissue[box][lobe] = tissue_code(structure.tissue)
-        volumes[name] = float(np.count_nonzero(lobe)) * canvas.voxel_ml
+        volumes[name] = float(whole_ml * mass / sum(masses))
     return volumes
