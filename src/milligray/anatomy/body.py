@@ -110,7 +110,7 @@ def _claim_below_skin(
     if box is None or target is None:
         return
     part = canvas.frame.part(box)
-    allowed = canvas.free(box, gland, part) & (outer[box] < -SKIN_MM)
+    allowed = canvas.free(box, gland) & (outer[box] < -SKIN_MM)
     wanted = min(round(target.volume_ml / canvas.voxel_ml), int(np.count_nonzero(allowed)))
     if wanted == 0:
         return
@@ -138,12 +138,12 @@ def _fill_cavities(canvas: Canvas) -> None:
         box = canvas.frame.box_of(low - reach, high + reach)
         if box is None:
             continue
-        values = canvas.edge(name, canvas.frame.part(box))
+        values = canvas.edge(name, box)
         zc = canvas.frame.zc[box[0]]
         taken = (canvas.structure[box] == 0) & (values < 0.0)
         taken[(zc < low[2]) | (zc > high[2])] = False
         if name != CAVITY:  # what lies below the diaphragm but beside its cavity is muscle
-            taken &= canvas.edge("dome", canvas.frame.part(box)) > 0.0
+            taken &= canvas.edge("dome", box) > 0.0
         canvas.structure[box][taken] = label
         canvas.tissue[box][taken] = tissue_code("fat_visceral")
 

@@ -73,7 +73,7 @@ def descent_of_diaphragm_mm(
             continue
         coarse = tuple(slice(s.start, s.stop, COARSE) for s in box)
         part = canvas.frame.part(coarse)  # type: ignore[arg-type]
-        free = canvas.free(coarse, lung, part) & (lung.field(part) < 0.0)  # type: ignore[arg-type]
+        free = canvas.free(coarse, lung) & (lung.field(part) < 0.0)  # type: ignore[arg-type]
         heights.append(canvas.regions[order].field(part)[free])
     every = np.sort(np.concatenate(heights))[::-1]
     return -float(every[min(round(wanted), every.size - 1)])

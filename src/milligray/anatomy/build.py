@@ -118,7 +118,7 @@ def _claim(
         return
     part = canvas.frame.part(box)
     values = canvas.field_of(structure, part)
-    allowed = canvas.free(box, structure, part)
+    allowed = canvas.free(box, structure)
     target = target_of(structure, parameters)
     wanted = None if target is None else round(target.volume_ml / canvas.voxel_ml)
     if structure.ordered_by:
@@ -126,7 +126,7 @@ def _claim(
         values = -canvas.regions[structure.ordered_by].field(part)
     taken, level = grow(structure.name, values, allowed, wanted, structure.limit_mm)
     if structure.lobes:
-        targets |= paint_lobes(canvas, box, part, taken, structure, parameters)
+        targets |= paint_lobes(canvas, box, taken, structure, parameters)
         return
     share = None if target is None else target.core_share
     shaft = structure.shaft_field(part)

@@ -6,8 +6,11 @@ import numpy as np
 
 from milligray.anatomy.blueprint import Structure
 from milligray.anatomy.breathing import breathed
+from milligray.anatomy.fields import FAR
 from milligray.anatomy.frame import VoxelFrame
+from milligray.anatomy.heights import Heights
 from milligray.anatomy.parameters import AnatomyParameters
+from milligray.anatomy.shapes import Plane
 from milligray.anatomy.targets import reference_mass_g, target_of, tissue_density, tissue_rows
 from milligray.errors import InputError
 from milligray.typing import BoolArray, FloatArray, LabelArray
@@ -18,6 +21,8 @@ CAVITY = "trunk_cavity"
 SWOLLEN = "trunk_cavity_swollen"
 DOME = "dome"
 CAVITY_REACH_MM = 90.0
+NEAR_MM = 40.0
+"""The field of a region is kept this far around it."""
 AFLOAT = ("small_bowel", "colon")
 AFLOAT_SHARE = 0.4
 """How much deeper these groups lie apart per level of the cavity; half as much wider."""
@@ -45,6 +50,7 @@ class Canvas:
     names: dict[int, str] = field(default_factory=dict)
     levels: dict[str, float] = field(default_factory=dict)
     descent_mm: float = 0.0
+    _kept: dict[str, tuple[float, Box, FloatArray]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.structure = np.zeros(self.grid.shape, dtype=np.uint16)
@@ -65,13 +71,13 @@ class Canvas:
         frame = breathed(part, structure.stage, self.descent_mm)
         return structure.field(self._afloat(frame, structure))
 
-    def free(self, box: Box, structure: Structure, part: VoxelFrame) -> BoolArray:
+    def free(self, box: Box, structure: Structure) -> BoolArray:
         """Voxels of a box that are not taken and lie within the regions a structure is bound to."""
         allowed = np.asarray(self.structure[box] == 0)
         for name in structure.inside:
-            allowed &= self.edge(name, part) < 0.0
+            allowed &= self.edge(name, box) < 0.0
         for name in structure.outside:
-            allowed &= self.edge(name, part) >= 0.0
+            allowed &= self.edge(name, box) >= 0.0
         return allowed
 
     def paint(
@@ -109,16 +115,16 @@ class Canvas:
         if found is None:
             raise InputError("the grid does not hold the trunk")
         part = self.frame.part(found)
-        lean, room = self._swelling(part)
-        lean /= room
-        lean[(self.structure[found] != 0) | (self.edge(DOME, part) >= 0.0)] = np.inf
+        lean, room = self._swelling(found)
+        lean = lean / room
+        lean[(self.structure[found] != 0) | (self.edge(DOME, found) >= 0.0)] = np.inf
         # it widens in front and at the sides, not up into the chest or down below the pelvis
         low, high = self.regions[CAVITY].bounds()
         lean[(part.zc < low[2]) | (part.zc > high[2])] = np.inf
         count = round(wanted / self.voxel_ml)
         self.levels[CAVITY] = float(np.partition(lean.ravel(), count)[count])
 
-    def edge(self, name: str, part: VoxelFrame) -> FloatArray:
+    def edge(self, name: str, box: Box) -> FloatArray:
         """Field of a region as it stands now, negative inside [mm].
 
         Notes
@@ -127,10 +133,10 @@ class Canvas:
         under the dome of the diaphragm.
         """
         if name == CAVITY:
-            lean, room = self._swelling(part)
+            lean, room = self._swelling(box)
             stands = lean - np.float32(self.levels.get(CAVITY, 0.0)) * room
-            return np.maximum(stands, self.edge(DOME, part))
-        return self._region(name, part) - np.float32(self.levels.get(name, 0.0))
+            return np.maximum(stands, self.edge(DOME, box))
+        return self.region(name, box) - np.float32(self.levels.get(name, 0.0))
 
     def _afloat(self, frame: VoxelFrame, structure: Structure) -> VoxelFrame:
         """The frame in which bowel floats apart and forward in the fat of a swollen cavity."""
@@ -145,16 +151,55 @@ class Canvas:
             by=frame.by - frame.ay * far * AFLOAT_FROM_MM,
         )
 
-    def _swelling(self, part: VoxelFrame) -> tuple[FloatArray, FloatArray]:
+    def _swelling(self, box: Box) -> tuple[FloatArray, FloatArray]:
         """Field of the lean trunk cavity, and how much further the swollen one reaches [mm]."""
-        lean = self._region(CAVITY, part)
-        room = np.maximum(lean - self._region(SWOLLEN, part), np.float32(0.1))
+        lean = self.region(CAVITY, box)
+        room = np.maximum(lean - self.region(SWOLLEN, box), np.float32(0.1))
         return lean, room
 
-    def _region(self, name: str, part: VoxelFrame) -> FloatArray:
+    def region(self, name: str, box: Box) -> FloatArray:
+        """Field of a region in the blueprint over a box of voxels; `FAR` where it is far away [mm].
+
+        Worked out once for all boxes that lie near the region, and again when breathing moves it.
+        """
         if name not in self.regions:
             raise InputError(f"no region {name!r} in the blueprint")
         region = self.regions[name]
+        if any(asked.step not in (None, 1) for asked in box):
+            return self._region(region, box)
+        moved_by = self.descent_mm if region.follows else 0.0
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != moved_by:
+            whole = self._near(region)
+            if whole is None:
+                return self._region(region, box)
+            kept = moved_by, whole, self._region(region, whole)
+            self._kept[name] = kept
+        _, whole, values = kept
+        out = np.full(tuple(s.stop - s.start for s in box), FAR, dtype=np.float32)
+        here, there = [], []
+        for asked, held in zip(box, whole, strict=True):
+            first, last = max(asked.start, held.start), min(asked.stop, held.stop)
+            if first >= last:
+                return out
+            here.append(slice(first - asked.start, last - asked.start))
+            there.append(slice(first - held.start, last - held.start))
+        out[here[0], here[1], here[2]] = values[there[0], there[1], there[2]]
+        return out
+
+    def _near(self, region: Structure) -> Box | None:
+        """Voxels near a region: where organs bound to it may grow; None if it has no bounds."""
+        if any(isinstance(shape, Heights | Plane) for shape in region.shapes):
+            return None
+        low, high = region.bounds()
+        if region.name in (CAVITY, SWOLLEN):  # one box for both, they are compared
+            both = [self.regions[name].bounds() for name in (CAVITY, SWOLLEN)]
+            low, high = np.minimum(both[0][0], both[1][0]), np.maximum(both[0][1], both[1][1])
+        frame = breathed(self.frame, region.follows, self.descent_mm)
+        return frame.box_of(low - NEAR_MM, high + NEAR_MM)
+
+    def _region(self, region: Structure, box: Box) -> FloatArray:
+        part = self.frame.part(box)
         return region.field(breathed(part, region.follows, self.descent_mm))
 
 

@@ -84,14 +84,11 @@ def envelope_of(canvas: Canvas, parameters: AnatomyParameters) -> Envelope:
     """The envelope of a person whose cavities stand."""
     spacing = canvas.grid.spacing_mm[0]
     stride = max(1, round(COARSE_MM / spacing))
-    f = canvas.frame
-    frame = VoxelFrame(
-        zc=f.zc[::stride], ax=f.ax[::stride], bx=f.bx[::stride], ay=f.ay[::stride],
-        by=f.by[::stride], y=f.y[::stride].copy(), x=f.x[::stride].copy(),
-    )  # fmt: skip
+    every = slice(None, None, stride)
+    frame = canvas.frame.part((every, every, every))
     body = canvas.regions["lean_body"].field(frame)
     for name, wall in WALL_MM.items():
-        edge = _side_of(canvas, name, frame) - np.float32(wall)
+        edge = _side_of(canvas, name, frame, stride) - np.float32(wall)
         if name == "thoracic_cavity":
             taper = np.maximum(CHEST_MM - frame.zc, 0.0) ** 2 / CHEST_TAPER_MM
             edge += taper[:, None, None].astype(np.float32)
@@ -173,10 +170,11 @@ def smooth_min(a: FloatArray, b: FloatArray, blend: float) -> FloatArray:
     return np.asarray(np.minimum(a, b) - np.float32(0.25 * blend) * h * h, dtype=np.float32)
 
 
-def _side_of(canvas: Canvas, name: str, frame: VoxelFrame) -> FloatArray:
+def _side_of(canvas: Canvas, name: str, frame: VoxelFrame, stride: int) -> FloatArray:
     """Field of a cavity as it stands now, without the diaphragm that parts them [mm]."""
     if name != CAVITY:
-        return canvas.edge(name, frame)
+        z, y, x = (slice(0, n, stride) for n in canvas.grid.shape)
+        return canvas.edge(name, (z, y, x))
     lean = canvas.regions[CAVITY].field(frame)
     room = np.maximum(lean - canvas.regions[SWOLLEN].field(frame), 0.0)
     return np.asarray(lean - np.float32(canvas.levels.get(CAVITY, 0.0)) * room)

@@ -4,7 +4,6 @@ import numpy as np
 
 from milligray.anatomy.blueprint import Structure
 from milligray.anatomy.canvas import Box, Canvas, tissue_code
-from milligray.anatomy.frame import VoxelFrame
 from milligray.anatomy.parameters import AnatomyParameters
 from milligray.anatomy.targets import reference_mass_g, target_of
 from milligray.typing import BoolArray
@@ -13,7 +12,6 @@ from milligray.typing import BoolArray
 def paint_lobes(
     canvas: Canvas,
     box: Box,
-    part: VoxelFrame,
     whole: BoolArray,
     structure: Structure,
     parameters: AnatomyParameters,

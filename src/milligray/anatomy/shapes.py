@@ -14,6 +14,8 @@ from milligray.anatomy.heights import OPERATIONS, make_heights
 from milligray.errors import InputError
 from milligray.typing import FloatArray
 
+TUBE_REACH_MM, SHEET_REACH_MM = 90.0, 50.0
+"""Farther from a tube or a sheet its field is not worked out: it does not reach there."""
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -119,10 +121,13 @@ class Tube:
         return replace(self, points_mm=points, normals=normals)
 
     def join(self, field: FloatArray, frame: VoxelFrame, reach_mm: float, blend_mm: float) -> None:
-        fields.join_tube(
-            field, *_frame(frame), reach_mm + blend_mm, self.points_mm, self.radii_mm,
-            self.normals, self.flat, OPERATIONS[self.operation], blend_mm,
-        )  # fmt: skip
+        far_mm = min(reach_mm, TUBE_REACH_MM) + blend_mm
+        near = _near(self, field, frame, far_mm)
+        if near is not None:
+            fields.join_tube(
+                near[0], *_frame(near[1]), far_mm, self.points_mm, self.radii_mm,
+                self.normals, self.flat, OPERATIONS[self.operation], blend_mm,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +149,13 @@ class Balls:
         return replace(self, centers_mm=motion.points(self.centers_mm))
 
     def join(self, field: FloatArray, frame: VoxelFrame, reach_mm: float, blend_mm: float) -> None:
-        fields.join_balls(
-            field, *_frame(frame), reach_mm + blend_mm, self.centers_mm, self.radii_mm,
-            OPERATIONS[self.operation], blend_mm,
-        )  # fmt: skip
+        far_mm = min(reach_mm, SHEET_REACH_MM) + blend_mm
+        near = _near(self, field, frame, far_mm)
+        if near is not None:
+            fields.join_balls(
+                near[0], *_frame(near[1]), far_mm, self.centers_mm, self.radii_mm,
+                OPERATIONS[self.operation], blend_mm,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,4 +312,16 @@ def _vector(values: Any) -> FloatArray:  # noqa: ANN401 - a list from TOML
 
 
 def _frame(frame: VoxelFrame) -> tuple[FloatArray, ...]:
-    return frame.zc, frame.ax, frame.bx, frame.ay, frame.by, frame.y, frame.x
+    rows = (frame.zc, frame.ax, frame.bx, frame.ay, frame.by, frame.y, frame.x)
+    return tuple(np.ascontiguousarray(row) for row in rows)
+
+
+def _near(
+    shape: Shape, field: FloatArray, frame: VoxelFrame, far_mm: float
+) -> tuple[FloatArray, VoxelFrame] | None:
+    """The part of a field that a shape can change: an intersection changes all of it."""
+    if shape.operation == "keep":
+        return field, frame
+    low, high = shape.bounds()
+    box = frame.box_of(low - far_mm, high + far_mm)
+    return None if box is None else (field[box], frame.part(box))
