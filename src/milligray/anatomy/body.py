@@ -20,8 +20,9 @@ from milligray.anatomy.targets import reference_mass_g, target_of, tissue_densit
 from milligray.errors import InputError
 from milligray.typing import FloatArray
 
-LEAN_SHARE_OF_EXCESS = 0.25
-"""Share of the weight beyond the reference that is muscle (Forbes 1987: 0.2 to 0.3)."""
+LEAN_SHARE_OF_EXCESS, LEAN_SHARE_OF_LACK = 0.25, 0.45
+"""Share of muscle in the weight beyond the reference (Forbes 1987: 0.2 to 0.3), and in what is
+missing to it: thin persons have little fat to lose."""
 SKIN_MM = 2.0
 """Least depth of a gland below the surface of the body."""
 
@@ -151,8 +152,9 @@ def _fill_cavities(canvas: Canvas) -> None:
 def _muscle_ml(parameters: AnatomyParameters) -> float:
     excess_kg = parameters.weight_kg - reference_weight_kg(parameters)
     reference = reference_mass_g("muscle", "whole", parameters)
-    grams = reference * parameters.height_ratio**2 + LEAN_SHARE_OF_EXCESS * 1e3 * excess_kg
-    return max(grams, 0.6 * reference) * parameters.scale_of("muscle") / tissue_density("muscle")
+    share = LEAN_SHARE_OF_EXCESS if excess_kg > 0.0 else LEAN_SHARE_OF_LACK
+    grams = reference * parameters.height_ratio**2 + share * 1e3 * excess_kg
+    return max(grams, 0.5 * reference) * parameters.scale_of("muscle") / tissue_density("muscle")
 
 
 def _skin_ml(parameters: AnatomyParameters) -> float:

@@ -127,7 +127,8 @@ def body_frame(parameters: AnatomyParameters) -> BodyFrame:
     Notes
     -----
     Landmarks scale with height; widths and depths of the frame with
-    ``(height / reference height) ** 0.6``, those of the head with its power 0.2.
+    ``(height / reference height) ** 0.6``, those of the head with its power 0.2 and the cube root
+    of the factor on the volume of the brain.
     """
     table = load_toml("anatomy/frame.toml")
     sex = table[parameters.sex]
@@ -135,12 +136,13 @@ def body_frame(parameters: AnatomyParameters) -> BodyFrame:
     canonical = np.array(table["male"]["landmark_z_mm"], dtype=np.float64)
     heights = np.array(sex["landmark_z_mm"], dtype=np.float64)
     neck = int(table["head_from_landmark"])
-    head = np.diff(heights[neck:]) * ratio**0.2
+    brain = parameters.scale_of("brain") ** (1.0 / 3.0)
+    head = np.diff(heights[neck:]) * ratio**0.2 * brain
     scaled = heights * ratio
     scaled[neck:] = scaled[-1] - np.concatenate([[0.0], np.cumsum(head[::-1])])[::-1]
     z = np.array(table["width_z_mm"], dtype=np.float64)
     is_head = z >= canonical[neck]
-    size = np.where(is_head, ratio**0.2, ratio**0.6)
+    size = np.where(is_head, ratio**0.2 * brain, ratio**0.6)
     zero = np.zeros_like(z)
     return BodyFrame(
         canonical_z_mm=canonical,

@@ -27,8 +27,9 @@ def varied_frame(frame: BodyFrame, parameters: AnatomyParameters) -> BodyFrame:
     Notes
     -----
     Legs against trunk, and smooth relative changes of width and depth along the height, are
-    normal with 2 % and 3 % (head 2 %); slices are shifted to the side and to the front along a
-    smooth curve (scoliosis 2.5 mm, lordosis and kyphosis 5 mm). All times ``variation``.
+    normal with 2 % and 3 % (head 2 %, width against depth); slices are shifted to the side and
+    to the front along a smooth curve (scoliosis 2.5 mm, lordosis and kyphosis 5 mm). All times
+    ``variation``.
     """
     strength = parameters.variation
     if strength == 0.0:
@@ -44,11 +45,13 @@ def varied_frame(frame: BodyFrame, parameters: AnatomyParameters) -> BodyFrame:
     head = frame.width_z_mm >= frame.canonical_z_mm[-2]
     spread = np.where(head, HEAD_WIDTH_SD, WIDTH_SD) * strength
     z = frame.width_z_mm
+    wider, deeper = spread * _smooth(chance, z), spread * _smooth(chance, z)
+    deeper = np.where(head, -wider, deeper)  # long heads are narrow: the brain keeps its room
     return replace(
         frame,
         body_z_mm=heights,
-        width=frame.width * (1.0 + spread * _smooth(chance, z)),
-        depth=frame.depth * (1.0 + spread * _smooth(chance, z)),
+        width=frame.width * (1.0 + wider),
+        depth=frame.depth * (1.0 + deeper),
         shift_x_mm=frame.shift_x_mm + strength * SCOLIOSIS_MM * _curve(chance, z),
         shift_y_mm=frame.shift_y_mm + strength * LORDOSIS_MM * _curve(chance, z),
     )
