@@ -15,6 +15,7 @@ from milligray.errors import InputError
 Value = float | str
 _BITS = 52
 _FORMS = ("values", "uniform", "normal", "lognormal", "value")
+_PAIRS = ("uniform", "normal", "lognormal", "limits")
 
 
 def fraction(*key: object) -> float:
@@ -123,13 +124,13 @@ class Distribution:
             table = {"values": table}
         if not isinstance(table, Mapping):
             raise InputError(f"{where}: must be a value or a table with one of {', '.join(_FORMS)}")
-        unknown = set(table) - {"values", "weights", "uniform", "normal", "lognormal", "limits"}
+        unknown = set(table) - {"values", "weights", *_PAIRS}
         if unknown:
             raise InputError(f"{where}: unknown {', '.join(sorted(unknown))}")
         try:
             values = tuple(table.get("values", ()))
             weights = tuple(float(w) for w in table.get("weights", [1.0] * len(values)))
-            pairs = {k: _pair(table[k]) for k in ("uniform", "normal", "lognormal", "limits") if k in table}
+            pairs = {k: _pair(table[k]) for k in _PAIRS if k in table}
             return cls(values=values, weights=weights, **pairs)
         except (TypeError, ValueError) as error:
             raise InputError(f"{where}: {error}") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from milligray.data.loader import data_path
-from milligray.dataset.draws import Distribution
+from milligray.draws import Distribution
 from milligray.errors import FormatError, InputError
 from milligray.source.scanner_library import load_scanner
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from milligray.cohort.exam_list import CohortExam, ExamDefaults, read_exam_list
 from milligray.cohort.fingerprint import exam_seed, hash_of
 from milligray.cohort.list_rows import read_rows
-from milligray.dataset.draws import fraction
 from milligray.dataset.settings import SPLITS, SetSettings
+from milligray.draws import fraction
 from milligray.errors import InputError
 from milligray.exam.settings import CtSettings
 

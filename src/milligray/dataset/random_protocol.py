@@ -7,9 +7,9 @@ import numpy as np
 
 from milligray.constants import CM_PER_MM
 from milligray.dataset.distributions import ProtocolDistributions
-from milligray.dataset.draws import Distribution, fraction
 from milligray.dataset.modulation import modulated_current
 from milligray.dataset.regions import region_range_mm
+from milligray.draws import Distribution, fraction
 from milligray.errors import InputError
 from milligray.materials.cross_sections import mu_rho_cm2_g
 from milligray.materials.tissues import load_material

@@ -7,10 +7,10 @@ from typing import Any
 from milligray.anatomy.augment import augment_ct
 from milligray.anatomy.augmentation import AugmentRanges, draw_augmentation
 from milligray.dataset.distributions import parse_distributions
-from milligray.dataset.draws import fraction
 from milligray.dataset.patients import SampleSpec
 from milligray.dataset.random_protocol import random_protocol
 from milligray.dataset.regrid import regrid_ct
+from milligray.draws import fraction
 from milligray.errors import InputError
 from milligray.exam.ct_exam import check_scale
 from milligray.materials.hu_calibration import (

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from milligray.dataset.draws import fraction
 from milligray.dataset.electron_density import relative_electron_density
 from milligray.dataset.kinds import Sample, SampleArray, per_value, register
 from milligray.dataset.patients import SampleSpec
@@ -13,6 +12,7 @@ from milligray.dataset.scan_case import ScanCase, open_case
 from milligray.dataset.slab import path_lengths_mm, rotated_patient, slab_grid, water_cylinder_on
 from milligray.dataset.uncertainty import FLOOR_OF_REFERENCE
 from milligray.dataset.voxel_precision import transport_to_voxel_precision, voxel_statistics
+from milligray.draws import fraction
 from milligray.errors import InputError
 from milligray.patient.patient import Patient
 from milligray.score.dose import DoseMap

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from milligray.dataset.draws import fraction
+from milligray.draws import fraction
 from milligray.errors import InputError
 from milligray.patient.patient import Patient
 from milligray.segment.mass_weights import OrganMassWeights

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from milligray.dataset.draws import Distribution, fraction
+from milligray.draws import Distribution, fraction
 from milligray.errors import InputError
 
 
@@ -32,10 +32,19 @@ def test_lognormal_has_its_median_and_keeps_its_limits() -> None:
     assert d.draw(1 - 1e-6) == 30.0
 
 
+def test_normal_is_symmetric_about_its_mean_and_keeps_its_limits() -> None:
+    d = Distribution(normal=(25.0, 4.0), limits=(16.0, 40.0))
+    assert d.draw(0.5) == pytest.approx(25.0)
+    assert d.draw(0.8413447) == pytest.approx(29.0, rel=1e-5)
+    assert d.draw(0.9) + d.draw(0.1) == pytest.approx(50.0)
+    assert (d.draw(1e-6), d.draw(1 - 1e-6)) == (16.0, 40.0)
+
+
 @pytest.mark.parametrize(
     "table",
     [{}, {"values": [1], "uniform": [0, 1]}, {"values": [1, 2], "weights": [1]},
-     {"uniform": [2, 1]}, {"uniform": [1]}, {"lognormal": [-1, 2]}, {"width": 3}, True],
+     {"uniform": [2, 1]}, {"uniform": [1]}, {"lognormal": [-1, 2]}, {"normal": [1, -1]},
+     {"normal": [0, 1], "lognormal": [1, 2]}, {"width": 3}, True],
 )  # fmt: skip
 def test_what_is_no_distribution_is_refused(table: object) -> None:
     with pytest.raises(InputError, match="here"):
