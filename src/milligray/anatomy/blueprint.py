@@ -28,6 +28,8 @@ FILES = (
     "abdomen",
 )
 STAGES = ("skeleton", "organs", "lungs", "abdomen", "surface")
+REACH_MM = {"skeleton": 7.0}
+"""Default of how far a structure of a stage may grow; others 12 mm."""
 _KEYS = {
     *("name", "mirror", "stage", "order", "tissue", "core", "cortex_mm", "volume_ml", "mass"),
     *("blend", "reach", "inside", "outside", "ordered_by", "limb", "sex", "shape", "group", "note"),
@@ -175,12 +177,13 @@ def _structures(
         shapes += [shape, shape.mirrored()] if part.get("both") else [shape]
         blend = float(part.get("blend", entry.get("blend", 0.0)))
         blends += [blend] * (len(shapes) - len(blends))
+    stage = entry.get("stage", "skeleton")
     structure = Structure(
         name=entry["name"],
         shapes=tuple(shapes),
         blends=tuple(blends),
         shaft=tuple(make_shape(s) for s in entry.get("shaft", ())),
-        stage=entry.get("stage", "skeleton"),
+        stage=stage,
         order=float(entry.get("order", 0.0)),
         tissue=entry.get("tissue", "soft_tissue"),
         core=entry.get("core", ""),
@@ -191,7 +194,7 @@ def _structures(
         content=entry.get("content"),
         gas_ml=tuple(entry["gas_ml"]) if "gas_ml" in entry else None,
         blend_mm=float(entry.get("blend", 0.0)),
-        reach_mm=float(entry.get("reach", 12.0)),
+        reach_mm=float(entry.get("reach", REACH_MM.get(stage, 12.0))),
         limit_mm=float(entry.get("limit_mm", 1e9)),
         inside=tuple(entry.get("inside", ())),
         outside=tuple(entry.get("outside", ())),

@@ -14,7 +14,14 @@ from milligray.anatomy.canvas import (
 )
 from milligray.anatomy.envelope import envelope_of, join_mounds, surface_of
 from milligray.anatomy.growth import grow
-from milligray.anatomy.layer_loops import fine, level_of, replace, take, take_outermost
+from milligray.anatomy.layer_loops import (
+    count_tissues,
+    fine,
+    level_of,
+    replace,
+    take,
+    take_outermost,
+)
 from milligray.anatomy.parameters import AnatomyParameters
 from milligray.anatomy.targets import reference_mass_g, target_of, tissue_density, tissue_rows
 from milligray.errors import InputError
@@ -122,9 +129,8 @@ def _claim_below_skin(
 
 def mass_kg(canvas: Canvas) -> float:
     """Mass of all that has been painted, by nominal densities [kg]."""
-    counts = np.bincount(canvas.tissue.ravel(), minlength=len(tissue_rows()))
-    inside = np.bincount(canvas.tissue[canvas.structure > 0], minlength=len(tissue_rows()))
-    counts[0] = inside[0]
+    counts = np.zeros(len(tissue_rows()), dtype=np.int64)
+    count_tissues(canvas.structure, canvas.tissue, counts)
     density = np.array([tissue_density(name) for name in tissue_rows()])
     return float(counts @ density * canvas.voxel_ml * 1e-3)
 

@@ -33,7 +33,7 @@ MOUND_REACH_MM = 30.0
 SKIN_MM = 1.8
 """Thickness of the skin, which lies on the fat of any body."""
 COARSE_MM = 4.0
-SCALE_STEPS = 22
+HIGHEST_SCALE, SCALE_STEPS = 60.0, 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -142,16 +142,22 @@ def surface_of(canvas: Canvas, envelope: Envelope, level: float, wanted: float) 
     deep = canvas.structure[::n, ::n, ::n] == 0
     far = ndimage.distance_transform_edt(deep, sampling=canvas.grid.spacing_mm[0] * n)
     cover = ndimage.gaussian_filter(far.astype(np.float32), 1.0) - np.float32(COVER_MM)
-    low, high = 0.0, 60.0
-    for _ in range(SCALE_STEPS):
-        middle = 0.5 * (low + high)
-        field = smooth_min(envelope.skin_depth(level, middle), cover, COVER_BLEND_MM)
+
+    def voxels(scale: float) -> float:
+        field = smooth_min(envelope.skin_depth(level, scale), cover, COVER_BLEND_MM)
         field = smooth_min(field, envelope.mounds, MOUND_BLEND_MM)
-        if np.count_nonzero((field < 0.0) & deep) * envelope.stride**3 < wanted:
-            low = middle
-        else:
-            high = middle
-    return smooth_min(envelope.skin_depth(level, high), cover, COVER_BLEND_MM)
+        return float(np.count_nonzero((field < 0.0) & deep)) * n**3
+
+    ends, counts = [0.0, HIGHEST_SCALE], [voxels(0.0), voxels(HIGHEST_SCALE)]
+    for _ in range(SCALE_STEPS):
+        middle = 0.5 * (ends[0] + ends[1])
+        count = voxels(middle)
+        side = 0 if count < wanted else 1
+        ends[side], counts[side] = middle, count
+    # within so small an interval the volume is linear in the scale
+    share = (wanted - counts[0]) / max(counts[1] - counts[0], 1.0)
+    scale = ends[0] + min(max(share, 0.0), 1.0) * (ends[1] - ends[0])
+    return smooth_min(envelope.skin_depth(level, scale), cover, COVER_BLEND_MM)
 
 
 def join_mounds(canvas: Canvas, outer: FloatArray) -> None:
@@ -183,9 +189,9 @@ def _side_of(canvas: Canvas, name: str, frame: VoxelFrame, stride: int) -> Float
 def _trunk_fat(frame: VoxelFrame, rows: FloatArray) -> FloatArray:
     """Thickness of the fat by height and direction (front, side, back) [mm]."""
     z = np.clip(frame.zc, rows[0, 0], rows[-1, 0])
-    front, side, back = PchipInterpolator(rows[:, 0], rows[:, 1:])(z).T
-    x = frame.x[None, None, :] / frame.ax[:, None, None] / 150.0
-    y = frame.y[None, :, None] / frame.ay[:, None, None] / 100.0
+    front, side, back = PchipInterpolator(rows[:, 0], rows[:, 1:])(z).T.astype(np.float32)
+    x = (frame.x[None, None, :] / frame.ax[:, None, None] / 150.0).astype(np.float32)
+    y = (frame.y[None, :, None] / frame.ay[:, None, None] / 100.0).astype(np.float32)
     around = np.hypot(x, y) + 1e-6
     lateral = (x / around) ** 2
     behind = 0.5 + 0.5 * y / around

@@ -201,12 +201,26 @@ def join_field(field, other, op, blend):  # type: ignore[no-untyped-def]  # noqa
 
 
 @voxel_loop
-def join_values(field, values, op, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Values of one slice that are there already."""
-    nj, ni = field.shape
-    for j in range(nj):
-        for i in range(ni):
-            field[j, i] = _joined(field[j, i], values[j, i], op, blend)
+def join_heights(field, zc, ax, bx, ay, by, y, x, x0, y0, step, height, stiff, op, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """What lies below a surface ``z = h(x, y)``: ``stiff * (z - h)``, bilinear on a lattice."""
+    nk, nj, ni = field.shape
+    my, mx = height.shape
+    for k in range(nk):
+        for j in range(nj):
+            v = min(max(((y[j] - by[k]) / ay[k] - y0) / step, 0.0), my - 1.001)
+            m = int(v)
+            v -= m
+            for i in range(ni):
+                u = min(max(((x[i] - bx[k]) / ax[k] - x0) / step, 0.0), mx - 1.001)
+                n = int(u)
+                u -= n
+                low = height[m, n] + u * (height[m, n + 1] - height[m, n])
+                high = height[m + 1, n] + u * (height[m + 1, n + 1] - height[m + 1, n])
+                at = low + v * (high - low)
+                low = stiff[m, n] + u * (stiff[m, n + 1] - stiff[m, n])
+                high = stiff[m + 1, n] + u * (stiff[m + 1, n + 1] - stiff[m + 1, n])
+                value = (zc[k] - at) * (low + v * (high - low))
+                field[k, j, i] = _joined(field[k, j, i], value, op, blend)
 
 
 @voxel_loop

@@ -13,6 +13,10 @@ from milligray.errors import InputError
 from milligray.typing import FloatArray
 
 
+LATTICE_MM = 2.0
+"""Between these points of a surface of heights it is bilinear."""
+
+
 class Shift(Protocol):
     """A motion, of which a surface of heights can follow the shift alone."""
 
@@ -52,14 +56,23 @@ class Heights:
         return replace(self, x_mm=self.x_mm + dx, y_mm=self.y_mm + dy, z_mm=self.z_mm + dz)
 
     def join(self, field: FloatArray, frame: VoxelFrame, reach_mm: float, blend_mm: float) -> None:  # noqa: ARG002
+        height, stiff = self._lattice()
+        fields.join_heights(
+            field, frame.zc, *(np.ascontiguousarray(r) for r in (frame.ax, frame.bx, frame.ay)),
+            np.ascontiguousarray(frame.by), np.ascontiguousarray(frame.y),
+            np.ascontiguousarray(frame.x), float(self.x_mm[0]), float(self.y_mm[0]), LATTICE_MM,
+            height, stiff, OPERATIONS[self.operation], blend_mm,
+        )  # fmt: skip
+
+    def _lattice(self) -> tuple[FloatArray, FloatArray]:
+        """Heights and stiffness on a fine square lattice."""
         orders = {"kx": min(3, self.y_mm.size - 1), "ky": min(3, self.x_mm.size - 1)}
-        height = RectBivariateSpline(self.y_mm, self.x_mm, self.z_mm, **orders)
-        stiff = RectBivariateSpline(self.y_mm, self.x_mm, self.stiffness, kx=1, ky=1)
-        for k in range(frame.zc.size):
-            y = np.clip((frame.y - frame.by[k]) / frame.ay[k], self.y_mm[0], self.y_mm[-1])
-            x = np.clip((frame.x - frame.bx[k]) / frame.ax[k], self.x_mm[0], self.x_mm[-1])
-            values = (frame.zc[k] - height(y, x)) * stiff(y, x)
-            fields.join_values(field[k], values, OPERATIONS[self.operation], blend_mm)
+        y = np.arange(self.y_mm[0], self.y_mm[-1] + LATTICE_MM, LATTICE_MM)
+        x = np.arange(self.x_mm[0], self.x_mm[-1] + LATTICE_MM, LATTICE_MM)
+        inside = np.clip(y, None, self.y_mm[-1]), np.clip(x, None, self.x_mm[-1])
+        height = RectBivariateSpline(self.y_mm, self.x_mm, self.z_mm, **orders)(*inside)
+        stiff = RectBivariateSpline(self.y_mm, self.x_mm, self.stiffness, kx=1, ky=1)(*inside)
+        return height, stiff
 
 
 OPERATIONS = {"add": fields.ADD, "cut": fields.CUT, "keep": fields.KEEP}

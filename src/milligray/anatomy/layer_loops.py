@@ -109,3 +109,12 @@ def take_outermost(structure, tissue, old, label, code, share):  # type: ignore[
                         structure[k, j, i] = label
                         tissue[k, j, i] = code
     return count
+
+
+@voxel_loop
+def count_tissues(structure, tissue, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Number of voxels of every tissue within the body."""
+    s, t = structure.ravel(), tissue.ravel()
+    for n in range(s.size):
+        if s[n] != 0:
+            counts[t[n]] += 1

@@ -14,7 +14,7 @@ from milligray.anatomy.heights import OPERATIONS, make_heights
 from milligray.errors import InputError
 from milligray.typing import FloatArray
 
-TUBE_REACH_MM, SHEET_REACH_MM = 90.0, 50.0
+TUBE_REACH_MM, SHEET_REACH_MM = 60.0, 40.0
 """Farther from a tube or a sheet its field is not worked out: it does not reach there."""
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
