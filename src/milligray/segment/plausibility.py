@@ -10,6 +10,7 @@ BONE_HU = 100.0
 MAX_AIR_SHARE = 0.25
 HOLLOW = (
     *("lung", "trachea", "bronch", "larynx", "pharynx", "nas", "oral", "sinus", "airway"),
+    *("ear_canal", "mastoid"),
     *("stomach", "bowel", "colon", "duodenum", "esophagus", "rectum", "cavity"),
     *("body", "skin", "breast", "threshold", "remaining", "couch"),
 )
@@ -17,6 +18,8 @@ HOLLOW = (
 BONES = ("mandible", "rib_", "vertebra", "femur", "hip_", "sacrum", "humerus", "scapula",
          "clavicula", "sternum", "skull")  # fmt: skip
 """Parts of names of bones."""
+NO_BONE = "cartilage"
+"""Part of names of what only lies at a bone."""
 MIN_DENSE_SHARE = 0.2
 MIN_VOXELS = 20
 
@@ -55,7 +58,7 @@ def implausible_organs(patient: Patient, organs: OrganMap) -> tuple[str, ...]:
         lower = name.lower()
         if not any(part in lower for part in HOLLOW) and air[label] > MAX_AIR_SHARE * total[label]:
             airy.append(f"{name} ({100 * air[label] / total[label]:.0f} % air)")
-        elif any(part in lower for part in BONES) and dense[label] < MIN_DENSE_SHARE * total[label]:
+        elif _is_bone(lower) and dense[label] < MIN_DENSE_SHARE * total[label]:
             soft.append(f"{name} ({100 * dense[label] / total[label]:.0f} % above {BONE_HU:g} HU)")
     found = []
     if airy:
@@ -63,3 +66,7 @@ def implausible_organs(patient: Patient, organs: OrganMap) -> tuple[str, ...]:
     if soft:
         found.append(f"bones that are not dense: {', '.join(soft)}")
     return tuple(found)
+
+
+def _is_bone(name: str) -> bool:
+    return NO_BONE not in name and any(part in name for part in BONES)

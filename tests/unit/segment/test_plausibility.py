@@ -39,6 +39,9 @@ def _patient_with(names, fill_hu):
         ("mandible", 50, "not dense"),
         ("mandible", 700, None),
         ("stomach", -900, None),
+        ("ear_canal_left", -950, None),
+        ("mastoid_cells_right", -800, None),
+        ("hip_cartilage_left", 70, None),
     ],
 )
 def test_organs_that_contradict_their_name_are_named(name, hu, word):
