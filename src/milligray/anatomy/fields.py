@@ -33,29 +33,31 @@ def _joined(a, b, operation, blend):  # type: ignore[no-untyped-def]  # noqa: AN
 def join_ellipsoid(field, zc, ax, bx, ay, by, y, x, box, center, radii, rotation, power, op, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Superellipsoid ``sum |q_i / r_i|^p = 1``, first-order distance ``(k - 1) / |grad k|``."""
     smallest = min(radii[0], min(radii[1], radii[2]))
+    pa, pb, pc = 1.0 / radii[0], 1.0 / radii[1], 1.0 / radii[2]
+    less = power - 1.0
     for k in range(box[0], box[1]):
         dz = zc[k] - center[2]
+        narrower = 1.0 / ax[k]
         for j in range(box[2], box[3]):
             dy = (y[j] - by[k]) / ay[k] - center[1]
+            # along the three axes, in radii: at x = 0, and its change with x
+            a0 = (rotation[1, 0] * dy + rotation[2, 0] * dz) * pa
+            b0 = (rotation[1, 1] * dy + rotation[2, 1] * dz) * pb
+            c0 = (rotation[1, 2] * dy + rotation[2, 2] * dz) * pc
+            a1, b1, c1 = rotation[0, 0] * pa, rotation[0, 1] * pb, rotation[0, 2] * pc
             for i in range(box[4], box[5]):
-                dx = (x[i] - bx[k]) / ax[k] - center[0]
-                total = 0.0
-                slope = 0.0
-                for axis in range(3):
-                    q = rotation[0, axis] * dx + rotation[1, axis] * dy + rotation[2, axis] * dz
-                    q = abs(q / radii[axis])
-                    if power == 2.0:
-                        total += q * q
-                        slope += (q / radii[axis]) ** 2
-                    else:
-                        s = q ** (power - 1.0)
-                        total += s * q
-                        slope += (s / radii[axis]) ** 2
-                level = np.sqrt(total) if power == 2.0 else total ** (1.0 / power)
-                if level < 0.3:
-                    value = (level - 1.0) * smallest
+                dx = (x[i] - bx[k]) * narrower - center[0]
+                a, b, c = abs(a0 + a1 * dx), abs(b0 + b1 * dx), abs(c0 + c1 * dx)
+                if power == 2.0:
+                    level = np.sqrt(a * a + b * b + c * c)
+                    slope = np.sqrt((a * pa) ** 2 + (b * pb) ** 2 + (c * pc) ** 2)
+                    grown = level
                 else:
-                    value = (level - 1.0) * level ** (power - 1.0) / np.sqrt(slope)
+                    sa, sb, sc = a**less, b**less, c**less
+                    level = (sa * a + sb * b + sc * c) ** (1.0 / power)
+                    slope = np.sqrt((sa * pa) ** 2 + (sb * pb) ** 2 + (sc * pc) ** 2)
+                    grown = level**less
+                value = (level - 1.0) * (smallest if level < 0.3 else grown / slope)
                 field[k, j, i] = _joined(field[k, j, i], value, op, blend)
 
 
@@ -72,9 +74,11 @@ def join_tube(field, zc, ax, bx, ay, by, y, x, reach, points, radii, normals, fl
         ex, ey, ez = points[s + 1, 0] - px, points[s + 1, 1] - py, points[s + 1, 2] - pz
         r0, r1 = radii[s], radii[s + 1]
         length2 = max(ex * ex + ey * ey + ez * ez, 1e-9)
+        per_length2 = 1.0 / length2
         far = max(r0, r1) + reach
         for k in range(nk):
             dz = zc[k] - pz
+            narrower = 1.0 / ax[k]
             if dz < min(0.0, ez) - far or dz > max(0.0, ez) + far:
                 continue
             j0, j1 = _span(
@@ -90,8 +94,8 @@ def join_tube(field, zc, ax, bx, ay, by, y, x, reach, points, radii, normals, fl
             for j in range(j0, j1):
                 dy = (y[j] - by[k]) / ay[k] - py
                 for i in range(i0, i1):
-                    dx = (x[i] - bx[k]) / ax[k] - px
-                    t = (dx * ex + dy * ey + dz * ez) / length2
+                    dx = (x[i] - bx[k]) * narrower - px
+                    t = (dx * ex + dy * ey + dz * ez) * per_length2
                     t = min(max(t, 0.0), 1.0)
                     rx, ry, rz = dx - t * ex, dy - t * ey, dz - t * ez
                     f = flat[s] + t * (flat[s + 1] - flat[s])
@@ -109,7 +113,12 @@ def join_tube(field, zc, ax, bx, ay, by, y, x, reach, points, radii, normals, fl
                         else:
                             value = (level - 1.0) * level / slope
                     else:
-                        value = np.sqrt(rx * rx + ry * ry + rz * rz) - (r0 + t * (r1 - r0))
+                        r = r0 + t * (r1 - r0)
+                        within = scratch[k, j, i] + r
+                        square = rx * rx + ry * ry + rz * rz
+                        if within <= 0.0 or square >= within * within:
+                            continue  # roots only where one is nearer
+                        value = np.sqrt(square) - r
                     if value < scratch[k, j, i]:
                         scratch[k, j, i] = value
     for k in range(nk):
@@ -130,6 +139,7 @@ def join_balls(field, zc, ax, bx, ay, by, y, x, reach, centers, radii, op, blend
             dz = zc[k] - centers[s, 2]
             if abs(dz) > far:
                 continue
+            narrower = 1.0 / ax[k]
             j0, j1 = _span(
                 y, (centers[s, 1] - far) * ay[k] + by[k], (centers[s, 1] + far) * ay[k] + by[k]
             )
@@ -139,10 +149,11 @@ def join_balls(field, zc, ax, bx, ay, by, y, x, reach, centers, radii, op, blend
             for j in range(j0, j1):
                 dy = (y[j] - by[k]) / ay[k] - centers[s, 1]
                 for i in range(i0, i1):
-                    dx = (x[i] - bx[k]) / ax[k] - centers[s, 0]
-                    value = np.sqrt(dx * dx + dy * dy + dz * dz) - radii[s]
-                    if value < scratch[k, j, i]:
-                        scratch[k, j, i] = value
+                    dx = (x[i] - bx[k]) * narrower - centers[s, 0]
+                    within = scratch[k, j, i] + radii[s]
+                    square = dx * dx + dy * dy + dz * dz
+                    if within > 0.0 and square < within * within:  # roots only where one is nearer
+                        scratch[k, j, i] = np.sqrt(square) - radii[s]
     for k in range(nk):
         for j in range(nj):
             for i in range(ni):
@@ -158,14 +169,15 @@ def join_sections(field, ax, bx, ay, by, y, x, beyond, cx, half, cy, front, back
     """
     nk, nj, ni = field.shape
     for k in range(nk):
-        p = power[k]
+        p = np.float32(power[k])
+        root = np.float32(1.0) / p
         for j in range(nj):
             dy = (y[j] - by[k]) / ay[k] - cy[k]
-            v = abs(dy / (front[k] if dy < 0.0 else back[k]))
+            v = np.float32(abs(dy / (front[k] if dy < 0.0 else back[k]))) ** p
             for i in range(ni):
                 dx = (x[i] - bx[k]) / ax[k] - cx[k]
-                u = abs(dx / half[k])
-                level = max((u**p + v**p) ** (1.0 / p), 1e-3)
+                u = np.float32(abs(dx / half[k])) ** p
+                level = max(float((u + v) ** root), 1e-3)
                 radius = np.sqrt(dx * dx + dy * dy)
                 if radius < 1e-3:
                     value = -min(half[k], min(front[k], back[k]))
