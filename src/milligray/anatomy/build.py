@@ -20,6 +20,9 @@ from milligray.errors import InputError
 from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Grid
 
+SPACING_MM = (1.0, 6.0)
+"""Finest and coarsest voxels."""
+
 
 def build_anatomy(parameters: AnatomyParameters, *, spacing_mm: float = 2.0) -> Anatomy:
     """A whole synthetic body.
@@ -46,8 +49,7 @@ def build_anatomy(parameters: AnatomyParameters, *, spacing_mm: float = 2.0) -> 
     are met and nothing overlaps. Muscle takes the lowest values of the lean body's field, fat
     those of the depth scaled by the local thickness, until the weight is met; skin the outermost.
     """
-    if not 1.0 <= spacing_mm <= 6.0:
-        raise InputError(f"spacing_mm must be 1 to 6 mm, got {spacing_mm:g}")
+    check_spacing(spacing_mm)
     frame = varied_frame(chest_of_breath(body_frame(parameters), parameters), parameters)
     grid = body_grid(parameters, spacing_mm)
     regions, structures = load_blueprint(parameters.sex)
@@ -82,6 +84,14 @@ def build_anatomy(parameters: AnatomyParameters, *, spacing_mm: float = 2.0) -> 
         target_ml=targets,
         notes=tuple(notes),
     )
+
+
+def check_spacing(spacing_mm: float) -> None:
+    """Refuse voxels that are too fine to hold or too coarse for the organs."""
+    if not SPACING_MM[0] <= spacing_mm <= SPACING_MM[1]:
+        raise InputError(
+            f"spacing_mm must be {SPACING_MM[0]:g} to {SPACING_MM[1]:g} mm, got {spacing_mm:g}"
+        )
 
 
 def _check_organs(parameters: AnatomyParameters, structures: tuple[Structure, ...]) -> None:

@@ -16,6 +16,12 @@ FIELDS = {
 """Structure at whose middle the field begins and ends; of the femur, its upper third."""
 
 
+def check_field(field: str) -> None:
+    """Refuse a field of view that is none of `FIELDS`."""
+    if field not in FIELDS:
+        raise InputError(f"no field of view {field!r}; there are {', '.join(FIELDS)}")
+
+
 def part_of(anatomy: Anatomy, field: str) -> Anatomy:
     """The part of an anatomy in a field of view, cut to the body.
 
@@ -25,8 +31,7 @@ def part_of(anatomy: Anatomy, field: str) -> Anatomy:
     field : str
         One of `FIELDS`.
     """
-    if field not in FIELDS:
-        raise InputError(f"no field of view {field!r}; there are {', '.join(FIELDS)}")
+    check_field(field)
     low, high = FIELDS[field]
     return cropped(
         anatomy,

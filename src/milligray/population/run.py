@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from milligray.anatomy.build import check_spacing
 from milligray.anatomy.ct_options import CtAppearance
 from milligray.anatomy.parameters import AnatomyParameters
 from milligray.anatomy.population import Population
@@ -17,6 +18,7 @@ from milligray.cohort.folder import held
 from milligray.cohort.record import ExamRecord
 from milligray.cohort.run import CohortProgress
 from milligray.errors import InputError
+from milligray.population.fields_of_view import check_field
 from milligray.population.tables import write_list, write_table
 from milligray.population.work import PHANTOM_FILE, PhantomTask, phantom_fingerprint
 
@@ -32,13 +34,17 @@ class PopulationOptions:
     ----------
     spacing_mm : float [mm]
     field_of_view : str
-        Field of view.
+        One of `milligray.population.fields_of_view.FIELDS`.
     appearance : CtAppearance
     """
 
     spacing_mm: float = 2.0
     field_of_view: str = "whole"
     appearance: CtAppearance = field(default_factory=CtAppearance)
+
+    def __post_init__(self) -> None:
+        check_spacing(self.spacing_mm)
+        check_field(self.field_of_view)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

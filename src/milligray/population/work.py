@@ -20,7 +20,7 @@ from milligray.cohort.memory import peak_memory_mb, reset_peak_memory
 from milligray.cohort.record import ExamRecord, Kind, one_line
 from milligray.cohort.work import check_place, kind_of, reason_of
 from milligray.errors import InputError
-from milligray.population.fields_of_view import part_of
+from milligray.population.fields_of_view import check_field, part_of
 from milligray.population.measures import measures_of
 from milligray.report.nifti_image import write_ct_pair
 
@@ -105,6 +105,7 @@ def write_person(
     appearance: CtAppearance,
 ) -> dict[str, Any]:
     """Make one person, write its files into a new folder, return what ``phantom.json`` holds."""
+    check_field(field_of_view)
     anatomy = part_of(build_anatomy(parameters, spacing_mm=spacing_mm), field_of_view)
     ct, labels = anatomy_ct(anatomy, appearance)
     place.mkdir(parents=True)

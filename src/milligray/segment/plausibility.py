@@ -18,8 +18,8 @@ HOLLOW = (
 BONES = ("mandible", "rib_", "vertebra", "femur", "hip_", "sacrum", "humerus", "scapula",
          "clavicula", "sternum", "skull")  # fmt: skip
 """Parts of names of bones."""
-NO_BONE = "cartilage"
-"""Part of names of what only lies at a bone."""
+NO_BONES = ("cartilage", "disc", "ligament")
+"""Parts of names of what only lies at a bone."""
 MIN_DENSE_SHARE = 0.2
 MIN_VOXELS = 20
 
@@ -69,4 +69,6 @@ def implausible_organs(patient: Patient, organs: OrganMap) -> tuple[str, ...]:
 
 
 def _is_bone(name: str) -> bool:
-    return NO_BONE not in name and any(part in name for part in BONES)
+    if any(part in name for part in NO_BONES):
+        return False
+    return any(part in name for part in BONES)

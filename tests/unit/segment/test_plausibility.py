@@ -42,6 +42,7 @@ def _patient_with(names, fill_hu):
         ("ear_canal_left", -950, None),
         ("mastoid_cells_right", -800, None),
         ("hip_cartilage_left", 70, None),
+        ("intervertebral_discs", 70, None),
     ],
 )
 def test_organs_that_contradict_their_name_are_named(name, hu, word):
