@@ -9,7 +9,8 @@ from milligray.anatomy.blueprint import Structure, load_blueprint
 from milligray.anatomy.body import clothe
 from milligray.anatomy.breathing import THINNER, chest_of_breath, descent_of_diaphragm_mm
 from milligray.anatomy.canvas import Canvas, tissue_code
-from milligray.anatomy.frame import VoxelFrame, body_frame, voxel_frame
+from milligray.anatomy.core import SHAFT_CORE, core_of, gas_of, thinned
+from milligray.anatomy.frame import body_frame, voxel_frame
 from milligray.anatomy.growth import grow
 from milligray.anatomy.lobes import paint_lobes
 from milligray.anatomy.parameters import AnatomyParameters
@@ -17,7 +18,6 @@ from milligray.anatomy.pose import posed
 from milligray.anatomy.targets import target_of, tissue_rows
 from milligray.anatomy.variation import varied_frame, varied_structure
 from milligray.errors import InputError
-from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Grid
 
 SPACING_MM = (1.0, 6.0)
@@ -140,64 +140,14 @@ def _claim(
         return
     share = None if target is None else target.core_share
     shaft = structure.shaft_field(part)
-    depth = values if shaft is None else _thinned(values, level, shaft)
-    inner = _core(depth, taken, level, structure, share)
+    depth = values if shaft is None else thinned(values, level, shaft)
+    inner = core_of(structure, depth, taken, level, share)
     gas = None
     if target is not None and target.gas_share > 0.0 and inner is not None:
-        gas = _gas(values, inner, part, target.gas_share * float(np.count_nonzero(taken)))
+        gas = gas_of(values, inner, part, target.gas_share * float(np.count_nonzero(taken)))
     canvas.paint(box, taken, structure, inner, gas)
     if shaft is not None and inner is not None:
         canvas.tissue[box][inner & (shaft < 0.0)] = tissue_code(SHAFT_CORE)
     canvas.levels[structure.name] = level
     if target is not None:
         targets[structure.name] = target.volume_ml
-
-
-def _core(values, taken, level, structure: Structure, share: float | None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Voxels of the core: the deepest ones, by share of the volume or by depth."""
-    if not structure.core:
-        return None
-    if share is None:
-        return taken & (values < level - structure.cortex_mm)
-    depth = values[taken]
-    count = round(share * depth.size)
-    if count <= 0:
-        return np.zeros_like(taken)
-    edge = np.partition(depth, min(count, depth.size - 1))[min(count, depth.size - 1)]
-    return taken & (values < edge)
-
-
-SHAFT_CORE = "marrow"
-SHAFT_CORTEX = 6.0
-"""Cortex of the shaft of a long bone over that of its ends."""
-SHAFT_BLEND_MM = 12.0
-
-
-def _thinned(values: FloatArray, level: float, shaft: FloatArray) -> FloatArray:
-    """Values whose depth below `level` counts less within the shaft, where the cortex is thick."""
-    into = np.clip((SHAFT_BLEND_MM - shaft) / (2.0 * SHAFT_BLEND_MM), 0.0, 1.0)
-    return np.asarray(level + (values - level) / (1.0 + (SHAFT_CORTEX - 1.0) * into))
-
-
-GAS_TO_FRONT = 0.15
-"""How much more gas collects in loops that lie further in front: mm of level per mm."""
-
-
-def _gas(values: FloatArray, core: BoolArray, part: VoxelFrame, count: float) -> BoolArray:
-    """Voxels of the core that are gas: above a level in every part of the lumen (lying supine).
-
-    Notes
-    -----
-    How far a voxel lies behind the middle of its lumen is the slope of the depth along y times
-    the distance from the middle, which is the largest depth of the core minus its own.
-    """
-    depth = -values[core]
-    slope = np.gradient(values, axis=1) / max(float(np.diff(part.y[:2])[0]), 1e-6)
-    middle = float(np.percentile(depth, 95))
-    behind = np.clip(slope[core], -1.0, 1.0) * np.clip(middle - depth, 0.0, None)
-    y = np.broadcast_to(part.y[None, :, None], part.shape)[core]
-    score = behind + GAS_TO_FRONT * y
-    out = np.zeros(core.shape, dtype=np.bool_)
-    n = min(round(count), score.size - 1)
-    out[core] = score < np.partition(score, n)[n]
-    return out
