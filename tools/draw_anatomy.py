@@ -18,9 +18,12 @@ from milligray.anatomy.parameters import AnatomyParameters
 from milligray.anatomy.targets import tissue_rows
 
 mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 - after the backend is chosen
+import matplotlib.pyplot as plt
 
-BONE = r"vertebra|rib_|skull|mandible|sternum|scapula|clavicula|humerus|radius|ulna|hand|hip_|sacrum|coccyx|femur|patella|tibia|fibula|foot|teeth|costal|hyoid"
+BONE = (
+    r"vertebra|rib_|skull|mandible|sternum|scapula|clavicula|humerus|radius|ulna|hand|hip_|sacrum"
+    r"|coccyx|femur|patella|tibia|fibula|foot|teeth|costal|hyoid"
+)
 SOFT = r"skin|subcutaneous_fat|torso_fat|skeletal_muscle"
 COLORS = {
     "lung": "#e8a0a0", "liver": "#7a2e1d", "spleen": "#5c2a4a", "kidney": "#8c3b2e",

@@ -1,6 +1,6 @@
 """The picture page of six phantoms: three planes as a CT shows them, and rendered surfaces.
 
-    python tools/draw_phantom_page.py --out docs/pictures/phantoms.png [--spacing-mm 2]
+python tools/draw_phantom_page.py --out docs/pictures/phantoms.png [--spacing-mm 2]
 """
 
 import argparse
@@ -14,7 +14,7 @@ from draw_anatomy import BONE, plane, render
 from milligray.anatomy import AnatomyParameters, build_anatomy
 
 mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 - after the backend is chosen
+import matplotlib.pyplot as plt
 
 PERSONS = (
     AnatomyParameters(sex="male"),

@@ -64,7 +64,9 @@ def test_ellipsoid_distance_is_right_to_first_order_at_its_surface() -> None:
 
 
 ENTRIES = {
-    "ellipsoid": {"type": "ellipsoid", "center": [20, 5, 3], "radii": [12, 20, 8], "turn": [20, 30, 40]},
+    "ellipsoid": {
+        "type": "ellipsoid", "center": [20, 5, 3], "radii": [12, 20, 8], "turn": [20, 30, 40],
+    },
     "boxy": {"type": "ellipsoid", "center": [20, 5, 3], "radii": [12, 20, 8], "power": 4.0},
     "tube": {"type": "tube", "points": [[10, 0, -20, 5], [25, 8, 0, 8], [15, -5, 22, 4]]},
     "strap": {
