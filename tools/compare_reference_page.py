@@ -20,9 +20,9 @@ end of the symphysis. All doses are per CTDIvol in the 32 cm phantom [mGy/mGy].
 *Published*: lowest and highest of the numbers of `data/ct_coefficients` for people of normal
 weight. Formulas with a size are evaluated at the size of this body, numbers with a known diameter
 are brought to it with the slope of AAPM 204, the others stand as they are. A number without a
-stated spread counts as ±10 %. Scans with modulated current count only where not at least two
-publications with a fixed one are known (*mod.*). *Inside*: in that spread; *near*: not more than
-15 % beyond it.
+stated spread counts as ±10 %. Bodies of the other sex, and scans with modulated current (*mod.*),
+count only where not at least two publications are left without them. *Inside*: in that spread;
+*near*: not more than 15 % beyond it.
 """
 
 LIMITS = """
@@ -33,6 +33,8 @@ LIMITS = """
   % for one organ: this finds mistakes, not percents.
 - Sources marked * are from memory of the publication (see `data/ct_coefficients/SOURCE.md`).
   Tables of XCAT, NCICT and ICRP 102 could not be read and are missing.
+- Urinary bladder: the only numbers are those of Padole et al. (2016), a scan of 50 cm (DLP /
+  CTDIvol) that ends well below the symphysis, in a cadaver, and a program with a stylized phantom.
 - Organs at the edge of the range (thyroid, stomach and liver in the chest; colon and bladder in
   the pelvis) change most with the range.
 - The scanners of the library are models with constructed or published bowties, see

@@ -72,9 +72,8 @@ def published_organs(region: str) -> tuple[str, ...]:
 def published_frame(organ: str, scan: Scan) -> Frame | None:
     """Spread of the published numbers for one organ; None where there is none."""
     rows = [row for row in _rows(scan.region) if row["organ"] == organ]
-    rows = [row for row in rows if row["sex"] in (scan.sex, "both")] or rows
-    fixed = [row for row in rows if row["current"] == "fixed"]
-    used = fixed if len({row["source"].split("_")[0] for row in fixed}) > 1 else rows
+    rows = _enough([row for row in rows if row["sex"] in (scan.sex, "both")], rows)
+    used = _enough([row for row in rows if row["current"] == "fixed"], rows)
     if not used:
         return None
     ranges = [_range(row, scan) for row in used]
@@ -103,6 +102,11 @@ def _rows(region: str) -> list[dict[str, str]]:
     regions = {region, "abdomen"} if region == "abdomen_pelvis" else {region}
     table = load_csv("ct_coefficients/organ_coefficients.csv")
     return [r for r in table if r["region"] in regions and _is_normal_weight(r["subject"])]
+
+
+def _enough(best: list[dict[str, str]], rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The better rows if they come from at least two publications, else all."""
+    return best if len({row["source"].split("_")[0] for row in best}) > 1 else rows
 
 
 def _is_normal_weight(subject: str) -> bool:
