@@ -10,7 +10,9 @@ import numpy as np
 from milligray.anatomy.derived import SOLID_MM, Shell, make_furrows
 from milligray.anatomy.fields import FAR
 from milligray.anatomy.frame import VoxelFrame
-from milligray.anatomy.shapes import Motion, Shape, make_shape
+from milligray.anatomy.motion import Motion
+from milligray.anatomy.shape_entries import make_shape
+from milligray.anatomy.shapes import Shape
 from milligray.data.loader import load_toml
 from milligray.errors import InputError
 from milligray.typing import FloatArray

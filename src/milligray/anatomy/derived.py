@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from milligray.anatomy import fields
 from milligray.anatomy.fields import FAR
 from milligray.anatomy.frame import VoxelFrame
 from milligray.anatomy.heights import OPERATIONS
-from milligray.anatomy.shapes import Motion, Shape
+from milligray.anatomy.motion import Motion
+from milligray.anatomy.shapes import Shape
 from milligray.typing import FloatArray
 
 SOLID_MM = -1e3
@@ -43,11 +44,11 @@ class Shell:
         high = np.max([c[1] for c in corners], axis=0) + self.outer_mm
         return low, high
 
-    def mirrored(self) -> "Shell":
+    def mirrored(self) -> Self:
         """The same around the mirrored shapes."""
         return replace(self, shapes=tuple(s.mirrored() for s in self.shapes))
 
-    def moved(self, motion: Motion) -> "Shell":
+    def moved(self, motion: Motion) -> Self:
         """The same around the moved shapes."""
         return replace(self, shapes=tuple(s.moved(motion) for s in self.shapes))
 
@@ -101,7 +102,7 @@ class Furrows:
         """None of their own."""
         return np.full(3, np.inf), np.full(3, -np.inf)
 
-    def mirrored(self) -> "Furrows":
+    def mirrored(self) -> Self:
         """The same pattern on the other side."""
         flip = np.array([-1.0, 1.0, 1.0])
         return replace(
@@ -109,7 +110,7 @@ class Furrows:
             smooth_center_mm=self.smooth_center_mm * flip,
         )  # fmt: skip
 
-    def moved(self, motion: Motion) -> "Furrows":
+    def moved(self, motion: Motion) -> Self:
         """The same after a motion; the pattern itself does not turn."""
         centers = motion.points(np.stack([self.center_mm, self.smooth_center_mm]))
         return replace(self, center_mm=centers[0], smooth_center_mm=centers[1])

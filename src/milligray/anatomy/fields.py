@@ -32,7 +32,7 @@ def _joined(a, b, operation, blend):  # type: ignore[no-untyped-def]  # noqa: AN
 @voxel_loop
 def join_ellipsoid(field, zc, ax, bx, ay, by, y, x, box, center, radii, rotation, power, op, blend):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Superellipsoid ``sum |q_i / r_i|^p = 1``, first-order distance ``(k - 1) / |grad k|``."""
-    smallest = min(radii[0], min(radii[1], radii[2]))
+    smallest = min(radii[0], radii[1], radii[2])
     pa, pb, pc = 1.0 / radii[0], 1.0 / radii[1], 1.0 / radii[2]
     less = power - 1.0
     for k in range(box[0], box[1]):
@@ -119,7 +119,7 @@ def join_tube(field, zc, ax, bx, ay, by, y, x, reach, points, radii, normals, fl
                         if within <= 0.0 or square >= within * within:
                             continue  # roots only where one is nearer
                         value = np.sqrt(square) - r
-                    if value < scratch[k, j, i]:
+                    if value < scratch[k, j, i]:  # noqa: PLR1730 - a store only where nearer
                         scratch[k, j, i] = value
     for k in range(nk):
         for j in range(nj):
@@ -180,7 +180,7 @@ def join_sections(field, ax, bx, ay, by, y, x, beyond, cx, half, cy, front, back
                 level = max(float((u + v) ** root), 1e-3)
                 radius = np.sqrt(dx * dx + dy * dy)
                 if radius < 1e-3:
-                    value = -min(half[k], min(front[k], back[k]))
+                    value = -min(half[k], front[k], back[k])
                 else:
                     value = radius * (1.0 - 1.0 / level)
                 if beyond[k] > 0.0:

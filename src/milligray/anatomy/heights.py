@@ -2,26 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Self
 
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
 
 from milligray.anatomy import fields
 from milligray.anatomy.frame import VoxelFrame
+from milligray.anatomy.motion import Motion
 from milligray.errors import InputError
 from milligray.typing import FloatArray
 
-
 LATTICE_MM = 2.0
 """Between these points of a surface of heights it is bilinear."""
-
-
-class Shift(Protocol):
-    """A motion, of which a surface of heights can follow the shift alone."""
-
-    rotation: FloatArray
-    shift_mm: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +34,25 @@ class Heights:
     """Field per mm, shape (n_y, n_x): 2 where the surface moves half as far as elsewhere."""
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Of its knots; beyond them the surface goes on level [mm]."""
         low = np.array([self.x_mm[0], self.y_mm[0], float(self.z_mm.min())])
         return low, np.array([self.x_mm[-1], self.y_mm[-1], float(self.z_mm.max())])
 
-    def mirrored(self) -> "Heights":
+    def mirrored(self) -> Self:
+        """The same on the other side of the body."""
         return replace(
             self, x_mm=-self.x_mm[::-1], z_mm=self.z_mm[:, ::-1], stiffness=self.stiffness[:, ::-1]
         )
 
-    def moved(self, motion: Shift) -> "Heights":
+    def moved(self, motion: Motion) -> Self:
+        """The same after a shift; it cannot be turned."""
         if not np.allclose(motion.rotation, np.eye(3)):
             raise InputError("a surface of heights cannot be turned")
         dx, dy, dz = motion.shift_mm
         return replace(self, x_mm=self.x_mm + dx, y_mm=self.y_mm + dy, z_mm=self.z_mm + dz)
 
     def join(self, field: FloatArray, frame: VoxelFrame, reach_mm: float, blend_mm: float) -> None:  # noqa: ARG002
+        """Join it to a field, in place."""
         height, stiff = self._lattice()
         fields.join_heights(
             field, frame.zc, *(np.ascontiguousarray(r) for r in (frame.ax, frame.bx, frame.ay)),

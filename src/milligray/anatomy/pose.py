@@ -4,8 +4,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from milligray.anatomy.blueprint import Structure
+from milligray.anatomy.motion import Motion
 from milligray.anatomy.parameters import AnatomyParameters
-from milligray.anatomy.shapes import Motion
 
 SHOULDER_MM = (180.0, 36.0, 1412.0)
 ARM_SPREAD_RAD, ARM_SPREAD_MAX_RAD = np.deg2rad(0.5), np.deg2rad(10.0)

@@ -9,8 +9,9 @@ from scipy.spatial.transform import Rotation
 
 from milligray.anatomy.blueprint import Structure
 from milligray.anatomy.frame import BodyFrame
+from milligray.anatomy.motion import Motion
 from milligray.anatomy.parameters import AnatomyParameters
-from milligray.anatomy.shapes import Motion, Sections
+from milligray.anatomy.shapes import Sections
 from milligray.typing import FloatArray
 
 STILL_GROUPS = ("", "head")

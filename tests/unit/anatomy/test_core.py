@@ -8,7 +8,7 @@ import pytest
 from milligray.anatomy.blueprint import Structure
 from milligray.anatomy.core import SHAFT_CORTEX, core_of, gas_of, thinned
 from milligray.anatomy.frame import VoxelFrame
-from milligray.anatomy.shapes import make_shape
+from milligray.anatomy.shape_entries import make_shape
 
 AXIS = np.arange(-29.0, 30.0, 2.0)
 BALL = Structure(

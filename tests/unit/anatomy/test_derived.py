@@ -5,7 +5,7 @@ import pytest
 
 from milligray.anatomy.derived import SOLID_MM, Furrows, Shell
 from milligray.anatomy.frame import VoxelFrame
-from milligray.anatomy.shapes import make_shape
+from milligray.anatomy.shape_entries import make_shape
 
 STEP = 1.5
 BALL = make_shape({"type": "ellipsoid", "center": [3, -2, 1], "radii": [20, 20, 20]})

@@ -5,7 +5,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from milligray.anatomy.frame import VoxelFrame
-from milligray.anatomy.shapes import Motion, Shape, make_shape
+from milligray.anatomy.motion import Motion
+from milligray.anatomy.shape_entries import make_shape
+from milligray.anatomy.shapes import Shape
 
 
 def _frame(half: float = 60.0, step: float = 2.0) -> VoxelFrame:

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from milligray.anatomy.frame import VoxelFrame
 from milligray.anatomy.heights import Heights, make_heights
-from milligray.anatomy.shapes import Motion
+from milligray.anatomy.motion import Motion
 from milligray.errors import InputError
 
 X, Y = (-40.0, -20.0, 0.0, 20.0, 40.0), (-30.0, -10.0, 10.0, 30.0)
