@@ -20,7 +20,7 @@ from compare_reference_page import write_page
 from published_coefficients import Scan, belongs, published_frame, published_organs
 
 from milligray.exam import CtSettings, compute_ct_exam
-from milligray.patient import effective_diameter_mm
+from milligray.patient import effective_diameter_mm, water_equivalent_diameter_mm
 from milligray.read import CtProtocol, CtSeries, LabelMap, read_ct_nifti, read_labels
 from milligray.report.result import ExamResult
 from milligray.score.ssde import ssde_conversion_factor
@@ -135,7 +135,7 @@ def scan_of(result: ExamResult, region: str, sex: str, range_mm: tuple[float, fl
     outline = ct.values > -400.0
     z = ct.grid.axis_centers_mm(0)
     inside = (z >= range_mm[0]) & (z <= range_mm[1])
-    diameter = effective_diameter_mm(ct, _filled(outline))
+    diameter, water = effective_diameter_mm(ct, _filled(outline)), water_equivalent_diameter_mm(ct)
     middle = int(np.argmin(np.abs(z - 0.5 * sum(range_mm))))
     lateral = np.ptp(np.flatnonzero(outline[middle].any(axis=0))) * ct.grid.spacing_mm[2]
     depth = np.ptp(np.flatnonzero(outline[middle].any(axis=1))) * ct.grid.spacing_mm[1]
@@ -146,6 +146,7 @@ def scan_of(result: ExamResult, region: str, sex: str, range_mm: tuple[float, fl
     return Scan(
         region=region, sex=sex, diameter_cm=float(diameter[inside].mean()) / 10.0,
         perimeter_cm=float(perimeter) / 20.0, length_cm=result.dlp_mgy_cm / CTDI_VOL_MGY,
+        ssde=float(ssde_conversion_factor(water[inside].mean(), 320)),
     )  # fmt: skip
 
 
@@ -166,14 +167,13 @@ def rows_of(body: Body, scanner: str, scan: Scan, result: ExamResult) -> Iterato
             continue
         ours = sum(row.mean_dose_mgy * row.mass_g for row in parts) / mass / CTDI_VOL_MGY
         noise = sum(row.relative_uncertainty * row.mass_g for row in parts) / mass
-        assert result.ssde_mgy is not None  # noqa: S101 - there is a CTDIvol
         low, high = frame.low, frame.high
         yield {
             "body": body.name, "region": scan.region, "scanner": scanner, "organ": organ,
             "ours": ours, "relative_uncertainty": noise, "published_low": low,
             "published_high": high, "flag": flag(ours, low, high),
             "to_middle": ours / (0.5 * (low + high)), "current": frame.current,
-            "ssde": result.ssde_mgy / CTDI_VOL_MGY,
+            "ssde": scan.ssde,
             "diameter_cm": scan.diameter_cm, "perimeter_cm": scan.perimeter_cm,
             "length_cm": scan.length_cm, "mass_g": mass, "sources": "; ".join(frame.sources),
         }  # fmt: skip

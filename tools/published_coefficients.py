@@ -35,6 +35,8 @@ class Scan:
         Outline in the middle slice of the range.
     length_cm : float [cm]
         DLP / CTDIvol.
+    ssde : float
+        Size-specific dose / CTDIvol at the mean water-equivalent diameter of the range.
     """
 
     region: str
@@ -42,6 +44,7 @@ class Scan:
     diameter_cm: float
     perimeter_cm: float
     length_cm: float
+    ssde: float
 
 
 @dataclass(frozen=True)
