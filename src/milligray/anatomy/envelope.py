@@ -1,6 +1,7 @@
 """The envelope: surface of the lean body, and how thick the fat lies on it where."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -9,6 +10,7 @@ from scipy.interpolate import PchipInterpolator
 from milligray.anatomy.canvas import CAVITY, SWOLLEN, Canvas
 from milligray.anatomy.fields import FAR
 from milligray.anatomy.frame import VoxelFrame
+from milligray.anatomy.layer_loops import distance_from, union
 from milligray.anatomy.parameters import AnatomyParameters
 from milligray.data.loader import load_toml
 from milligray.typing import FloatArray
@@ -33,7 +35,10 @@ MOUND_REACH_MM = 30.0
 SKIN_MM = 1.8
 """Thickness of the skin, which lies on the fat of any body."""
 COARSE_MM = 4.0
-HIGHEST_SCALE, SCALE_STEPS = 60.0, 9
+HIGHEST_SCALE = 60.0
+COARSE_STEPS, FINE_STEPS, WIDER = 9, 1, 4.0
+"""Halvings of the interval of the scale on every second coarse voxel and on all of them, and how
+many times wider than the last interval of the former the first of the latter is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,6 +79,16 @@ class Envelope:
             return depth
         grown = self.breasts - np.float32(level + BREAST_GAIN_MM * (scale - 1.0))
         return smooth_min(depth, grown, BREAST_BLEND_MM)
+
+    def part(self, every: int) -> "Envelope":
+        """Every second or so of its voxels."""
+        here = tuple(slice(None, None, every) for _ in range(3))
+        rows = ("lean", "fat", "gain", "give", "mounds")
+        return replace(
+            self,
+            **{name: np.ascontiguousarray(getattr(self, name)[here]) for name in rows},
+            breasts=None if self.breasts is None else np.ascontiguousarray(self.breasts[here]),
+        )
 
     def muscle(self) -> FloatArray:
         """Field whose level is that of the muscles: equal to `lean` where all of it gives [mm]."""
@@ -140,24 +155,45 @@ def surface_of(canvas: Canvas, envelope: Envelope, level: float, wanted: float) 
     """
     n = envelope.stride
     deep = canvas.structure[::n, ::n, ::n] == 0
-    far = ndimage.distance_transform_edt(deep, sampling=canvas.grid.spacing_mm[0] * n)
-    cover = ndimage.gaussian_filter(far.astype(np.float32), 1.0) - np.float32(COVER_MM)
+    far = distance_from(~deep, canvas.grid.spacing_mm[0] * n)
+    cover = ndimage.gaussian_filter(far, 1.0) - np.float32(COVER_MM)
+    scale = 0.5 * HIGHEST_SCALE
+    width = HIGHEST_SCALE
+    for every, steps in ((2, COARSE_STEPS), (1, FINE_STEPS)):
+        part = envelope.part(every)
+        here = tuple(slice(None, None, every) for _ in range(3))
 
-    def voxels(scale: float) -> float:
-        field = smooth_min(envelope.skin_depth(level, scale), cover, COVER_BLEND_MM)
-        field = smooth_min(field, envelope.mounds, MOUND_BLEND_MM)
-        return float(np.count_nonzero((field < 0.0) & deep)) * n**3
+        def voxels(
+            scale: float,
+            part: Envelope = part,
+            here: tuple[slice, ...] = here,
+            every: int = every,
+        ) -> float:
+            field = smooth_min(part.skin_depth(level, scale), cover[here], COVER_BLEND_MM)
+            field = smooth_min(field, part.mounds, MOUND_BLEND_MM)
+            return float(np.count_nonzero((field < 0.0) & deep[here])) * (n * every) ** 3
 
-    ends, counts = [0.0, HIGHEST_SCALE], [voxels(0.0), voxels(HIGHEST_SCALE)]
-    for _ in range(SCALE_STEPS):
-        middle = 0.5 * (ends[0] + ends[1])
+        scale, width = _solved(voxels, wanted, scale, width, steps)
+        width = WIDER * width
+    return smooth_min(envelope.skin_depth(level, scale), cover, COVER_BLEND_MM)
+
+
+def _solved(
+    voxels: Callable[[float], float], wanted: float, middle: float, width: float, steps: int
+) -> tuple[float, float]:
+    """Scale at which `voxels` is as wanted, within an interval, and how wide the last one was."""
+    low, high = max(middle - 0.5 * width, 0.0), middle + 0.5 * width
+    counts = [voxels(low), voxels(high)]
+    for _ in range(steps):
+        middle = 0.5 * (low + high)
         count = voxels(middle)
-        side = 0 if count < wanted else 1
-        ends[side], counts[side] = middle, count
+        if count < wanted:
+            low, counts[0] = middle, count
+        else:
+            high, counts[1] = middle, count
     # within so small an interval the volume is linear in the scale
     share = (wanted - counts[0]) / max(counts[1] - counts[0], 1.0)
-    scale = ends[0] + min(max(share, 0.0), 1.0) * (ends[1] - ends[0])
-    return smooth_min(envelope.skin_depth(level, scale), cover, COVER_BLEND_MM)
+    return low + min(max(share, 0.0), 1.0) * (high - low), high - low
 
 
 def join_mounds(canvas: Canvas, outer: FloatArray) -> None:
@@ -172,8 +208,9 @@ def join_mounds(canvas: Canvas, outer: FloatArray) -> None:
 
 def smooth_min(a: FloatArray, b: FloatArray, blend: float) -> FloatArray:
     """Smooth union of two fields."""
-    h = np.maximum(np.float32(blend) - np.abs(a - b), 0) / np.float32(blend)
-    return np.asarray(np.minimum(a, b) - np.float32(0.25 * blend) * h * h, dtype=np.float32)
+    out = np.empty(a.shape, dtype=np.float32)
+    union(a, b, np.float32(blend), out)
+    return out
 
 
 def _side_of(canvas: Canvas, name: str, frame: VoxelFrame, stride: int) -> FloatArray:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from milligray.patient.voxel_loop import voxel_loop
-from milligray.typing import FloatArray
+from milligray.typing import BoolArray, FloatArray
 
 
 def fine(coarse: FloatArray, stride: int, shape: tuple[int, int, int]) -> FloatArray:
@@ -12,6 +12,18 @@ def fine(coarse: FloatArray, stride: int, shape: tuple[int, int, int]) -> FloatA
         return coarse
     out = np.empty(shape, dtype=np.float32)
     upsample(np.ascontiguousarray(coarse), stride, out)
+    return out
+
+
+def distance_from(inside: BoolArray, spacing_mm: float) -> FloatArray:
+    """Distance from what is inside, along chamfers, at most 8 % off [mm].
+
+    Notes
+    -----
+    Two sweeps with steps of 1, sqrt(2) and sqrt(3) voxels (Borgefors 1986).
+    """
+    out = np.where(inside, np.float32(0), np.float32(1e3))
+    chamfer(out, np.float32(spacing_mm))
     return out
 
 
@@ -118,3 +130,48 @@ def count_tissues(structure, tissue, counts):  # type: ignore[no-untyped-def]  #
     for n in range(s.size):
         if s[n] != 0:
             counts[t[n]] += 1
+
+
+@voxel_loop
+def union(a, b, blend, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Smooth union of two fields (quadratic blend)."""
+    nz, ny, nx = out.shape
+    for k in range(nz):
+        for j in range(ny):
+            for i in range(nx):
+                p, q = a[k, j, i], b[k, j, i]
+                h = max(blend - abs(p - q), np.float32(0)) / blend
+                out[k, j, i] = min(p, q) - np.float32(0.25) * blend * h * h
+
+
+@voxel_loop
+def chamfer(distance, spacing):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Distances from the voxels of distance zero, in place."""
+    nz, ny, nx = distance.shape
+    for sweep in range(2):
+        for kk in range(nz):
+            k = kk if sweep == 0 else nz - 1 - kk
+            step = -1 if sweep == 0 else 1
+            for jj in range(ny):
+                j = jj if sweep == 0 else ny - 1 - jj
+                for ii in range(nx):
+                    i = ii if sweep == 0 else nx - 1 - ii
+                    best = distance[k, j, i]
+                    if best == 0.0:
+                        continue
+                    before = k + step
+                    if 0 <= before < nz:
+                        for m in range(max(j - 1, 0), min(j + 2, ny)):
+                            for n in range(max(i - 1, 0), min(i + 2, nx)):
+                                steps = 1 + abs(m - j) + abs(n - i)
+                                far = distance[before, m, n] + spacing * np.sqrt(np.float32(steps))
+                                best = min(best, far)
+                    row = j + step
+                    if 0 <= row < ny:
+                        for n in range(max(i - 1, 0), min(i + 2, nx)):
+                            steps = 1 + abs(n - i)
+                            far = distance[k, row, n] + spacing * np.sqrt(np.float32(steps))
+                            best = min(best, far)
+                    if 0 <= i + step < nx:
+                        best = min(best, distance[k, j, i + step] + spacing)
+                    distance[k, j, i] = best

@@ -67,8 +67,12 @@ def make(
 ) -> None:
     """Make one person: ct.nii.gz, labels.nii.gz, labels.json, phantom.json."""
     from milligray.anatomy.parameters import AnatomyParameters
+    from milligray.errors import InputError
     from milligray.population.work import make_person
 
+    for option, value in (("--height-cm", height_cm), ("--weight-kg", weight_kg)):
+        if value is not None and not value > 0:
+            raise InputError(f"{option} must be > 0, got {value:g}")
     parameters = AnatomyParameters(
         sex=sex,  # type: ignore[arg-type]  # checked on construction
         height_mm=0.0 if height_cm is None else 10.0 * height_cm,

@@ -11,7 +11,7 @@ FIELDS = {
     "head-neck": ("vertebrae_T4", ""),
     "torso": ("femur_left", "vertebrae_C6"),
     "chest": ("vertebrae_L1", "vertebrae_C7"),
-    "abdomen-pelvis": ("femur_left", "vertebrae_T9"),
+    "abdomen-pelvis": ("femur_left", "vertebrae_T7"),
 }
 """Structure at whose middle the field begins and ends; of the femur, its upper third."""
 

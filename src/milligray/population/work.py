@@ -16,6 +16,7 @@ from milligray.anatomy.build import build_anatomy
 from milligray.anatomy.ct_options import CtAppearance
 from milligray.anatomy.image import anatomy_ct, describe
 from milligray.anatomy.parameters import AnatomyParameters
+from milligray.cohort.fingerprint import code_identity
 from milligray.cohort.memory import peak_memory_mb, reset_peak_memory
 from milligray.cohort.record import ExamRecord, Kind, one_line
 from milligray.cohort.work import check_place, kind_of, reason_of
@@ -169,8 +170,10 @@ def make_person(
 def phantom_fingerprint(
     parameters: AnatomyParameters, spacing_mm: float, field_of_view: str, appearance: CtAppearance
 ) -> str:
-    """Hash of all that the files of a person depend on, but the code."""
-    told = [asdict(parameters), spacing_mm, field_of_view, asdict(appearance)]
+    """Hash of all that the files of a person depend on: options and the version of the code."""
+    told = [
+        asdict(parameters), spacing_mm, field_of_view, asdict(appearance), code_identity()
+    ]  # fmt: skip
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
