@@ -1,7 +1,7 @@
 """The envelope: surface of the lean body, and how thick the fat lies on it where."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -83,12 +83,15 @@ class Envelope:
     def part(self, every: int) -> "Envelope":
         """Every second or so of its voxels."""
         here = tuple(slice(None, None, every) for _ in range(3))
-        rows = ("lean", "fat", "gain", "give", "mounds")
-        return replace(
-            self,
-            **{name: np.ascontiguousarray(getattr(self, name)[here]) for name in rows},
-            breasts=None if self.breasts is None else np.ascontiguousarray(self.breasts[here]),
+        lean, fat, gain, give, mounds = (
+            np.ascontiguousarray(values[here])
+            for values in (self.lean, self.fat, self.gain, self.give, self.mounds)
         )
+        breasts = None if self.breasts is None else np.ascontiguousarray(self.breasts[here])
+        return Envelope(
+            lean=lean, fat=fat, gain=gain, give=give, mounds=mounds, breasts=breasts,
+            stride=self.stride * every,
+        )  # fmt: skip
 
     def muscle(self) -> FloatArray:
         """Field whose level is that of the muscles: equal to `lean` where all of it gives [mm]."""
