@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from draw_anatomy import BONE, plane, render
 
-from milligray.anatomy import AnatomyParameters, build_anatomy
+from milligray.anatomy import Anatomy, AnatomyParameters, build_anatomy
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -32,6 +32,10 @@ ORGANS = (
     r"|adrenal|gallbladder|colon|rectum|small_bowel|duodenum|urinary|uterus|ovary|prostate|testis|breast"
     r"|gland"
 )
+LEVELS = {
+    "vertebrae_T5": 0.4, "heart_myocardium": 0.45, "liver": 0.55, "vertebrae_L3": 0.6,
+    "urinary_bladder": 0.4,
+}  # fmt: skip
 BODY = "skin|subcutaneous_fat|skeletal_muscle"
 
 
@@ -42,8 +46,8 @@ def main() -> None:
     parser.add_argument("--spacing-mm", type=float, default=2.0)
     args = parser.parse_args()
     figure, axes = plt.subplots(
-        len(PERSONS), 7, figsize=(19, 5.2 * len(PERSONS)), layout="constrained",
-        width_ratios=[1, 1, 1, 1, 0.7, 1, 1],
+        len(PERSONS), 6, figsize=(17, 6.2 * len(PERSONS)), layout="constrained",
+        width_ratios=[1.1, 1, 0.9, 1.1, 0.8, 1.4],
     )  # fmt: skip
     for row, parameters in zip(axes, PERSONS, strict=True):
         anatomy = build_anatomy(parameters, spacing_mm=args.spacing_mm)
@@ -54,21 +58,36 @@ def main() -> None:
             chosen = [v for v, n in anatomy.names.items() if re.search(pattern, n)]
             if name == "organs":
                 chosen = [v for v in chosen if not re.search("costal", anatomy.names[v])]
-            images.append((name, render(anatomy, chosen)))
-        centers = {
-            n: anatomy.grid.axis_centers_mm(0)[np.flatnonzero(
-                (anatomy.structure == v).any(axis=(1, 2)))].mean()
-            for v, n in anatomy.names.items() if n in ("heart_myocardium", "vertebrae_L1")
-        }  # fmt: skip
+            image = render(anatomy, chosen)
+            images.append((name, trimmed(image) if name == "organs" else image))
         images.append(("coronal", plane(anatomy, "y", 5.0)))
         images.append(("sagittal", plane(anatomy, "x", 0.0)))
-        for name, where in (("heart", "heart_myocardium"), ("L1", "vertebrae_L1")):
-            images.append((f"axial, {name}", plane(anatomy, "z", centers[where])))
+        images.append((
+            "axial: aortic arch, heart, liver, L3, hips",
+            np.concatenate([axial(anatomy, name) for name in LEVELS]),
+        ))  # fmt: skip
         for ax, (name, image) in zip(row, images, strict=True):
             ax.imshow(np.clip(image, 0, 1), interpolation="nearest")
-            ax.set_title(f"{title}\n{name}" if name == "body" else name, fontsize=9)
+            ax.set_title(f"{title}\n{name}" if name == "body" else name, fontsize=10)
             ax.axis("off")
-    figure.savefig(args.out, dpi=80)
+    figure.savefig(args.out, dpi=72)
+
+
+def axial(anatomy: Anatomy, name: str) -> np.ndarray:
+    """The trunk in the middle of a structure, without the arms beside it."""
+    value = next(v for v, n in anatomy.names.items() if n == name)
+    rows = np.flatnonzero((anatomy.structure == value).any(axis=(1, 2)))
+    z = anatomy.grid.axis_centers_mm(0)[rows]
+    image = plane(anatomy, "z", float(z[0] + LEVELS[name] * (z[-1] - z[0])))
+    x, y = anatomy.grid.axis_centers_mm(2), anatomy.grid.axis_centers_mm(1)
+    return image[(y > -190) & (y < 170)][:, np.abs(x) < 235]
+
+
+def trimmed(image: np.ndarray) -> np.ndarray:
+    """Without the white rim."""
+    seen = (image < 0.99).any(axis=2)
+    j, i = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    return image[j[0] : j[-1] + 1, i[0] : i[-1] + 1]
 
 
 if __name__ == "__main__":
