@@ -50,8 +50,17 @@ def build_anatomy(parameters: AnatomyParameters, *, spacing_mm: float = 2.0) -> 
     those of the depth scaled by the local thickness, until the weight is met; skin the outermost.
     """
     check_spacing(spacing_mm)
+    for margin_mm in GRID_MARGINS_MM:
+        anatomy = _built(parameters, spacing_mm, margin_mm)
+        if anatomy is not None:
+            return anatomy
+    raise InputError("this body is larger than any grid made for it; please report its parameters")
+
+
+def _built(parameters: AnatomyParameters, spacing_mm: float, margin_mm: float) -> Anatomy | None:
+    """A body on a grid with a margin around what is expected of it; None if it reaches a side."""
     frame = varied_frame(chest_of_breath(body_frame(parameters), parameters), parameters)
-    grid = body_grid(parameters, spacing_mm)
+    grid = body_grid(parameters, spacing_mm, margin_mm)
     regions, structures = load_blueprint(parameters.sex)
     regions = {n: posed(varied_structure(r, parameters), parameters) for n, r in regions.items()}
     _check_organs(parameters, structures)
@@ -74,7 +83,8 @@ def build_anatomy(parameters: AnatomyParameters, *, spacing_mm: float = 2.0) -> 
         _claim(canvas, structure, parameters, targets)
     surface = [s for s in ordered if s.stage == "surface"]
     notes = clothe(canvas, parameters, targets, surface)
-    _check_borders(canvas)
+    if _reaches_a_side(canvas):
+        return None
     return Anatomy(
         grid=grid,
         structure=canvas.structure,
@@ -95,14 +105,10 @@ def check_spacing(spacing_mm: float) -> None:
         )
 
 
-def _check_borders(canvas: Canvas) -> None:
-    """The whole body must lie within its grid."""
+def _reaches_a_side(canvas: Canvas) -> bool:
     body = canvas.structure
     sides = (body[0], body[-1], body[:, 0], body[:, -1], body[:, :, 0], body[:, :, -1])
-    if any(side.any() for side in sides):
-        raise InputError(
-            "this body is larger than the grid made for it; please report its parameters"
-        )
+    return any(bool(side.any()) for side in sides)
 
 
 def _check_organs(parameters: AnatomyParameters, structures: tuple[Structure, ...]) -> None:
@@ -115,25 +121,26 @@ def _check_organs(parameters: AnatomyParameters, structures: tuple[Structure, ..
             raise InputError(f"organ_scale: no organ {name!r} in a {parameters.sex} body{hint}")
 
 
-GRID_MARGIN_MM = 24.0
+GRID_MARGINS_MM = (24.0, 80.0, 160.0)
+"""Tried in turn until the body lies within its grid."""
 
 
-def body_grid(parameters: AnatomyParameters, spacing_mm: float) -> Grid:
+def body_grid(parameters: AnatomyParameters, spacing_mm: float, margin_mm: float) -> Grid:
     """Grid that holds the whole body, soles at z = 0, at any height, weight and pose.
 
     Notes
     -----
-    Measured on bodies of 150 to 210 cm and BMI 16 to 48 with 1.5 times the usual variation; a
-    body that reaches a side of its grid is refused.
+    Measured on bodies of 150 to 210 cm and BMI 16 to 48 with 1.5 times the usual variation.
     """
     wide = parameters.height_ratio**0.6
-    heavy = max(parameters.bmi - 22.0, 0.0)
+    # a third of the body is fat: its scale counts as weight
+    heavy = max(parameters.bmi * (0.67 + 0.33 * parameters.fat_scale) - 22.0, 0.0)
     is_up = parameters.arms == "up"
     half = 275.0 + 45.0 * wide + heavy if is_up else 335.0 * wide + 4.2 * heavy
     front = max(180.0 * wide, 105.0 * wide + 8.6 * heavy)  # toes, or the belly
     back = 145.0 * wide + 4.0 * heavy
-    half, front, back = (side + GRID_MARGIN_MM for side in (half, front, back))
-    top = parameters.height_mm + (440.0 if is_up else 0.0) + GRID_MARGIN_MM
+    half, front, back = (side + margin_mm for side in (half, front, back))
+    top = parameters.height_mm + (440.0 if is_up else 0.0) + margin_mm
     low = -12.0
     nz = int(np.ceil((top - low) / spacing_mm))
     n_front, n_back = (int(np.ceil(side / spacing_mm)) for side in (front, back))

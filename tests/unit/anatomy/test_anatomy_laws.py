@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from milligray.anatomy import Anatomy, AnatomyParameters, anatomy_ct, build_anatomy
+from milligray.anatomy import Anatomy, AnatomyParameters, anatomy_ct, build, build_anatomy
 from milligray.anatomy.targets import tissue_density
 from milligray.errors import InputError
 from milligray.patient import build_patient
@@ -258,3 +258,13 @@ def test_extreme_persons_can_be_made(sex: str, height: float, bmi: float, lung: 
         spacing_mm=6.0,
     )  # fmt: skip
     assert mass_kg(made) == pytest.approx(made.parameters.weight_kg, rel=0.02)
+
+
+def test_a_body_larger_than_expected_gets_a_larger_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "GRID_MARGINS_MM", (-40.0, 60.0))
+    made = build_anatomy(AnatomyParameters(sex="male", arms="up"), spacing_mm=6.0)
+    body = made.structure > 0
+    for axis in range(3):
+        seen = np.flatnonzero(body.any(axis=tuple(a for a in range(3) if a != axis)))
+        assert seen[0] > 0
+        assert seen[-1] < body.shape[axis] - 1
