@@ -27,6 +27,7 @@ from milligray.segment import organ_mass_weights, segment_organs
 from milligray.segment.given_labels import resample_labels
 from milligray.segment.mass_weights import OrganMassWeights
 from milligray.segment.organs import OrganMap
+from milligray.segment.plausibility import implausible_organs
 from milligray.source.ct_scan import choose_scanner, make_ct_source, nominal_range_mm
 from milligray.source.ct_source import CtSource
 from milligray.source.scanner import Scanner
@@ -110,6 +111,12 @@ def open_case(spec: SampleSpec, *, is_regridded: bool, threads: int) -> ScanCase
     organs = segment_organs(
         patient, labels, segmenter=(settings.segmenter or "threshold") if labels is None else None
     )
+    wrong = implausible_organs(patient, organs)
+    if wrong:
+        raise InputError(
+            f"the labels do not fit this CT: {'; '.join(wrong)}; check that both belong to the same"
+            " patient, or leave these organs out of the labels"
+        )
     drawn: dict[str, Any] = {}
     if protocol is None:
         distributions = parse_distributions(spec.settings.protocols_text)
