@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# the demo needs the package alone; everything else needs the tools and the training libraries too
+PACKAGE := $(VENV)/.installed-package
 STAMP := $(VENV)/.installed
 
 .PHONY: demo test check format validate bench bench-quick bench-gpu docs clean help
@@ -16,14 +18,18 @@ help:
 	@echo "make bench-quick  the same with less of everything, results in bench_quick/"
 	@echo "make bench-gpu the same for a GPU beside two CPU cores; needs one"
 
-$(STAMP): pyproject.toml constraints.txt
+$(PACKAGE): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'milligray needs Python 3.11 or newer'"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(STAMP): $(PACKAGE)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: $(STAMP)
+demo: $(PACKAGE)
 	$(BIN)/milligray demo --out demo_out
 
 test: $(STAMP)

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from milligray.dataset.attenuation_map import CYLINDER_DIAMETER_MM, attenuation_map_mgy
-from milligray.dataset.electron_density import relative_electron_density
 from milligray.dataset.kinds import Sample, SampleArray, per_value, register
 from milligray.dataset.patients import SampleSpec
 from milligray.dataset.scan_case import ScanCase, open_case
 from milligray.dataset.uncertainty import FLOOR_OF_REFERENCE
 from milligray.dataset.voxel_precision import transport_to_voxel_precision, voxel_statistics
+from milligray.learn.inputs.attenuation_map import CYLINDER_DIAMETER_MM, attenuation_map_mgy
+from milligray.learn.inputs.electron_density import relative_electron_density
 from milligray.patient.patient import Patient
 from milligray.score.dose import OrganStatistics
 from milligray.score.dose_scoring import organ_doses, score_dose

@@ -15,13 +15,3 @@ def load_h5py() -> ModuleType:
         ) from error
     module: ModuleType = h5py
     return module
-
-
-def require_radiomics() -> None:
-    """Make sure that radiomics features can be computed; raises MissingExtraError."""
-    try:
-        import radiomics  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise MissingExtraError(
-            "the kind organ-features needs pyradiomics: pip install 'milligray[radiomics]'"
-        ) from error

@@ -5,19 +5,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from milligray.constants import CM_PER_MM
 from milligray.dataset.distributions import ProtocolDistributions
 from milligray.dataset.modulation import modulated_current
 from milligray.dataset.regions import region_range_mm
 from milligray.draws import Distribution, fraction
 from milligray.errors import InputError
-from milligray.materials.cross_sections import mu_rho_cm2_g
-from milligray.materials.tissues import load_material
 from milligray.read.series import CtProtocol
 from milligray.segment.organs import OrganMap
 from milligray.source.ct_scan import make_fan_field
 from milligray.source.scanner_library import bowtie_name, load_scanner
-from milligray.source.spectrum import Spectrum
+from milligray.source.spectrum import effective_water_mu_per_mm
 from milligray.typing import FloatArray
 from milligray.volume import Grid
 
@@ -95,13 +92,6 @@ def random_protocol(
     return protocol, {
         "region": region, "modulation_strength": strength, "mean_diameter_mm": mean_diameter,
     }  # fmt: skip
-
-
-def effective_water_mu_per_mm(spectrum: Spectrum) -> float:
-    """Attenuation coefficient of water at the mean energy of a beam [1/mm]."""
-    water = load_material("water")
-    mu = mu_rho_cm2_g(water, [spectrum.mean_energy_kev])[0]
-    return float(mu * water.reference_density_g_cm3 * CM_PER_MM)
 
 
 def _range_mm(

@@ -13,63 +13,35 @@ from milligray.dataset.regrid import regrid_ct
 from milligray.draws import fraction
 from milligray.errors import InputError
 from milligray.exam.ct_exam import check_scale
+from milligray.learn.scan import Scan
 from milligray.materials.hu_calibration import (
     HuCalibration,
     load_hu_calibration,
     read_hu_calibration,
 )
 from milligray.patient import build_patient, water_equivalent_diameter_mm
-from milligray.patient.patient import Patient
 from milligray.read import find_ct, read_ct_nifti, read_ct_series, read_labels
 from milligray.read.series import CtProtocol, CtSeries, LabelMap
 from milligray.score.ctdi import CtdiSimulation, photons_per_scan, simulate_ctdi
 from milligray.segment import organ_mass_weights, segment_organs
 from milligray.segment.given_labels import resample_labels
-from milligray.segment.mass_weights import OrganMassWeights
-from milligray.segment.organs import OrganMap
 from milligray.segment.plausibility import implausible_organs
 from milligray.source.ct_scan import choose_scanner, make_ct_source, nominal_range_mm
-from milligray.source.ct_source import CtSource
-from milligray.source.scanner import Scanner
-from milligray.typing import FloatArray
 from milligray.volume import Volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ScanCase:
-    """One scan of one patient.
+class ScanCase(Scan):
+    """The scan of a sample.
 
     Parameters
     ----------
-    patient : Patient
-    organs : OrganMap
-    weights : OrganMassWeights
-    protocol : CtProtocol
-    source : CtSource
-    scanner : Scanner
-    bowtie : str
     ctdi : CtdiSimulation
-    photons : float
-        Of the scan at its CTDIvol.
-    diameter_mm : ndarray, shape (n_ct_slices,) [mm]
-        Water-equivalent diameter of the slices of ``patient.ct``.
-    range_mm : (low, high) [mm, LPS]
-        Nominal scanned range.
     attributes : dict
         Protocol, geometry and inputs as plain values.
     """
 
-    patient: Patient
-    organs: OrganMap
-    weights: OrganMassWeights
-    protocol: CtProtocol
-    source: CtSource
-    scanner: Scanner
-    bowtie: str
     ctdi: CtdiSimulation
-    photons: float
-    diameter_mm: FloatArray
-    range_mm: tuple[float, float]
     attributes: dict[str, Any]
 
 

@@ -4,20 +4,25 @@ import math
 
 import numpy as np
 
-from milligray.dataset.electron_density import relative_electron_density
 from milligray.dataset.kinds import Sample, SampleArray, per_value, register
 from milligray.dataset.patients import SampleSpec
-from milligray.dataset.random_protocol import effective_water_mu_per_mm
 from milligray.dataset.scan_case import ScanCase, open_case
-from milligray.dataset.slab import path_lengths_mm, rotated_patient, slab_grid, water_cylinder_on
 from milligray.dataset.uncertainty import FLOOR_OF_REFERENCE
 from milligray.dataset.voxel_precision import transport_to_voxel_precision, voxel_statistics
 from milligray.draws import fraction
 from milligray.errors import InputError
+from milligray.learn.inputs.electron_density import relative_electron_density
+from milligray.learn.inputs.slab import (
+    path_lengths_mm,
+    rotated_patient,
+    slab_grid,
+    water_cylinder_on,
+)
 from milligray.patient.patient import Patient
 from milligray.score.dose import DoseMap
 from milligray.score.dose_scoring import score_dose
 from milligray.source.position_source import make_position_source
+from milligray.source.spectrum import effective_water_mu_per_mm
 from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Grid
 

@@ -13,6 +13,8 @@ import numpy as np
 from milligray.constants import CM_PER_MM
 from milligray.data.loader import load_csv
 from milligray.errors import FormatError, InputError, TableRangeError
+from milligray.materials.cross_sections import mu_rho_cm2_g
+from milligray.materials.tissues import load_material
 from milligray.typing import FloatArray
 
 AIR_TABLE_MIN_KEV = 10.0
@@ -251,3 +253,10 @@ def read_spectrum_csv(path: str | Path, *, name: str | None = None) -> Spectrum:
     return Spectrum(
         edges_kev=edges, weights=table[:, 1], name=spectrum.name, half_value_layer_mm_al=hvl
     )
+
+
+def effective_water_mu_per_mm(spectrum: Spectrum) -> float:
+    """Attenuation coefficient of water at the mean energy of a beam [1/mm]."""
+    water = load_material("water")
+    mu = mu_rho_cm2_g(water, [spectrum.mean_energy_kev])[0]
+    return float(mu * water.reference_density_g_cm3 * CM_PER_MM)

@@ -1,7 +1,7 @@
 import numpy as np
 
-from milligray.dataset.electron_density import relative_electron_density
 from milligray.dataset.regrid import regrid_ct
+from milligray.learn.inputs.electron_density import relative_electron_density
 from milligray.materials.tissues import load_material
 from milligray.patient import build_patient
 from milligray.patient.patient import Patient

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from milligray.dataset.kinds import find_kind
-from milligray.dataset.slab import path_lengths_mm, rotated_patient, slab_grid, water_cylinder_on
+from milligray.learn.inputs.slab import (
+    path_lengths_mm,
+    rotated_patient,
+    slab_grid,
+    water_cylinder_on,
+)
 from milligray.patient import build_patient
 from milligray.patient.patient import Patient
 from milligray.read import read_ct_nifti

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from milligray.constants import MGY_PER_KEV_PER_G
-from milligray.dataset.attenuation_map import attenuation_map_mgy
+from milligray.learn.inputs.attenuation_map import attenuation_map_mgy
 from milligray.materials.cross_sections import mu_rho_cm2_g
 from milligray.materials.tissues import load_material
 from milligray.patient.patient import Patient

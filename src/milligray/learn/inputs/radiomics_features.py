@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from milligray.dataset.extras import require_radiomics
+from milligray.learn.extras import require_radiomics
 from milligray.segment.organs import OrganMap
 from milligray.typing import FloatArray
 from milligray.volume import Volume

@@ -1,0 +1,1 @@
+"""Compare predicted with reference doses: metrics, tests, plots."""

@@ -1,0 +1,1 @@
+"""Train networks on sets of this project, and ship them."""
