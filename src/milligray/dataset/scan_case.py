@@ -1,6 +1,6 @@
 """A sample's scan, ready for transport: patient, organs, protocol, source and absolute scale."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class ScanCase(Scan):
 
 
 def open_case(spec: SampleSpec, *, is_regridded: bool, threads: int) -> ScanCase:
-    """Read a sample's files and make its scan.
+    """Read a sample's files, make its scan, and simulate its absolute scale.
 
     Parameters
     ----------
@@ -57,6 +57,43 @@ def open_case(spec: SampleSpec, *, is_regridded: bool, threads: int) -> ScanCase
     threads : int
         Of the CTDI simulation, if this beam needs one.
     """
+    scan, attributes = _make_scan(spec, is_regridded=is_regridded, photons=None)
+    protocol = scan.protocol
+    if protocol.ctdi_vol_mgy is None or protocol.phantom_diameter_mm is None:
+        raise InputError("a sample needs a CTDIvol: its doses are in mGy")
+    ctdi = simulate_ctdi(
+        scan.source, protocol.phantom_diameter_mm, threads=threads,
+        device=spec.exam.settings.device,
+    )  # fmt: skip
+    photons = photons_per_scan(scan.source, ctdi, protocol.ctdi_vol_mgy)
+    parts = {field.name: getattr(scan, field.name) for field in fields(scan)}
+    return ScanCase(
+        **parts | {"photons": photons}, ctdi=ctdi,
+        attributes=attributes | {
+            "ctdi_relative_uncertainty": ctdi.relative_uncertainty, "photons": photons,
+        },
+    )  # fmt: skip
+
+
+def open_scan(spec: SampleSpec, *, is_regridded: bool, photons: float) -> Scan:
+    """Scan of a sample that was made before, with the number of photons that it stored.
+
+    Parameters
+    ----------
+    spec : SampleSpec
+        Of `milligray.dataset.recompute.spec_of`.
+    is_regridded : bool
+        As the sample's kind has it.
+    photons : float
+        Attribute ``photons`` of the sample.
+    """
+    return _make_scan(spec, is_regridded=is_regridded, photons=photons)[0]
+
+
+def _make_scan(
+    spec: SampleSpec, *, is_regridded: bool, photons: float | None
+) -> tuple[Scan, dict[str, Any]]:
+    """Scan and its plain values; NaN photons where they are yet to be simulated."""
     settings = spec.exam.settings
     own = spec.settings.protocols == "own"
     ct, protocol = _read(spec, own=own)
@@ -99,37 +136,31 @@ def open_case(spec: SampleSpec, *, is_regridded: bool, threads: int) -> ScanCase
     check_scale(protocol, settings)
     scanner, bowtie, _ = choose_scanner(protocol, scanner=settings.scanner, bowtie=settings.bowtie)
     source = make_ct_source(protocol, patient, scanner=scanner, bowtie=bowtie)
-    if protocol.ctdi_vol_mgy is None or protocol.phantom_diameter_mm is None:
-        raise InputError("a sample needs a CTDIvol: its doses are in mGy")
-    ctdi = simulate_ctdi(
-        source, protocol.phantom_diameter_mm, threads=threads, device=settings.device
-    )
-    photons = photons_per_scan(source, ctdi, protocol.ctdi_vol_mgy)
     low, high = nominal_range_mm(protocol)
-    return ScanCase(
+    scan = Scan(
         patient=patient, organs=organs, weights=organ_mass_weights(patient, organs),
-        protocol=protocol, source=source, scanner=scanner, bowtie=bowtie, ctdi=ctdi,
-        photons=photons, diameter_mm=diameter, range_mm=(low, high),
-        attributes={
-            "sample": spec.name, "exam": spec.exam.exam, "patient": spec.patient,
-            "kind_of_anatomy": spec.anatomy, "split": spec.split, "seed": spec.seed,
-            "tube_voltage_kv": protocol.tube_voltage_kv, "scanner": scanner.name,
-            "bowtie": bowtie, "scan_mode": protocol.scan_mode, "pitch": protocol.pitch,
-            "collimation_mm": protocol.collimation_mm,
-            "scan_low_mm": low, "scan_high_mm": high,
-            "start_angle_rad": protocol.start_angle_rad,
-            "isocenter_lps_mm": list(source.isocenter_lps_mm),
-            "focal_radius_mm": source.field.focal_radius_mm,
-            "ctdi_vol_mgy": protocol.ctdi_vol_mgy,
-            "phantom_diameter_mm": protocol.phantom_diameter_mm,
-            "ctdi_relative_uncertainty": ctdi.relative_uncertainty,
-            "photons": photons, "rotations": source.rotations,
-            "spectrum": source.field.spectrum.name,
-            "mean_energy_kev": source.field.spectrum.mean_energy_kev,
-            "half_value_layer_mm_al": source.field.spectrum.half_value_layer_mm_al,
-            "organ_method": organs.method, "inputs": inputs, "augmentation": augmentation, **drawn,
-        },
+        protocol=protocol, source=source, scanner=scanner, bowtie=bowtie,
+        photons=float("nan") if photons is None else photons, diameter_mm=diameter,
+        range_mm=(low, high),
     )  # fmt: skip
+    return scan, {
+        "sample": spec.name, "exam": spec.exam.exam, "patient": spec.patient,
+        "kind_of_anatomy": spec.anatomy, "split": spec.split, "seed": spec.seed,
+        "tube_voltage_kv": protocol.tube_voltage_kv, "scanner": scanner.name,
+        "bowtie": bowtie, "scan_mode": protocol.scan_mode, "pitch": protocol.pitch,
+        "collimation_mm": protocol.collimation_mm,
+        "scan_low_mm": low, "scan_high_mm": high,
+        "start_angle_rad": protocol.start_angle_rad,
+        "isocenter_lps_mm": list(source.isocenter_lps_mm),
+        "focal_radius_mm": source.field.focal_radius_mm,
+        "ctdi_vol_mgy": protocol.ctdi_vol_mgy,
+        "phantom_diameter_mm": protocol.phantom_diameter_mm,
+        "rotations": source.rotations,
+        "spectrum": source.field.spectrum.name,
+        "mean_energy_kev": source.field.spectrum.mean_energy_kev,
+        "half_value_layer_mm_al": source.field.spectrum.half_value_layer_mm_al,
+        "organ_method": organs.method, "inputs": inputs, "augmentation": augmentation, **drawn,
+    }  # fmt: skip
 
 
 def _read(spec: SampleSpec, *, own: bool) -> tuple[CtSeries, CtProtocol | None]:
