@@ -1,0 +1,1 @@
+"""How each system predicts: one module a system, registered by `milligray.learn.prediction`."""
