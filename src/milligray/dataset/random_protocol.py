@@ -7,11 +7,11 @@ import numpy as np
 
 from milligray.dataset.distributions import ProtocolDistributions
 from milligray.dataset.modulation import modulated_current
-from milligray.dataset.regions import region_range_mm
 from milligray.draws import Distribution, fraction
 from milligray.errors import InputError
 from milligray.read.series import CtProtocol
 from milligray.segment.organs import OrganMap
+from milligray.segment.regions import region_range_mm
 from milligray.source.ct_scan import make_fan_field
 from milligray.source.scanner_library import bowtie_name, load_scanner
 from milligray.source.spectrum import effective_water_mu_per_mm

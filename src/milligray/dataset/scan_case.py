@@ -9,7 +9,6 @@ from milligray.anatomy.augmentation import AugmentRanges, draw_augmentation
 from milligray.dataset.distributions import parse_distributions
 from milligray.dataset.patients import SampleSpec
 from milligray.dataset.random_protocol import random_protocol
-from milligray.dataset.regrid import regrid_ct
 from milligray.draws import fraction
 from milligray.errors import InputError
 from milligray.exam.ct_exam import check_scale
@@ -20,6 +19,7 @@ from milligray.materials.hu_calibration import (
     read_hu_calibration,
 )
 from milligray.patient import build_patient, water_equivalent_diameter_mm
+from milligray.patient.regrid import regrid_ct
 from milligray.read import find_ct, read_ct_nifti, read_ct_series, read_labels
 from milligray.read.series import CtProtocol, CtSeries, LabelMap
 from milligray.score.ctdi import CtdiSimulation, photons_per_scan, simulate_ctdi

@@ -2,8 +2,8 @@ import numpy as np
 
 from milligray.dataset.distributions import parse_distributions
 from milligray.dataset.random_protocol import random_protocol
-from milligray.dataset.regions import region_range_mm
 from milligray.segment.organs import OrganMap
+from milligray.segment.regions import region_range_mm
 from milligray.volume import Grid
 
 from .conftest import PROTOCOLS

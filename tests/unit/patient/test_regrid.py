@@ -1,10 +1,10 @@
 import numpy as np
 
-from milligray.dataset.regrid import regrid_ct
 from milligray.learn.inputs.electron_density import relative_electron_density
 from milligray.materials.tissues import load_material
 from milligray.patient import build_patient
 from milligray.patient.patient import Patient
+from milligray.patient.regrid import regrid_ct
 from milligray.read.series import CtSeries
 from milligray.volume import Grid, Volume
 
