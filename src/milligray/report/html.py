@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from milligray.report import charts, records, sections, wording
+from milligray.report.network import network_limits, network_table
 from milligray.report.overlay import montage_png, three_planes_png
 from milligray.report.result import ExamResult
 from milligray.report.scene import WINDOW_CENTER_HU, WINDOW_WIDTH_HU, make_scene
@@ -75,16 +76,17 @@ def page_context(result: ExamResult) -> dict[str, Any]:
     dict
         Text, tables and pictures by the template's names.
     """
-    unit = result.dose.unit
+    unit = result.unit
     curves = _dvh_curves(result)
-    scene = make_scene(result)
+    scene = make_scene(result) if result.dose is not None else None
     combined = combine(result.budget)
     return {
         "title": f"CT organ doses, {result.protocol.tube_voltage_kv:g} kV, {result.scanner.label}",
         "scanner": result.scanner.label,
         "created": wording.moment(result.manifest.get("created")),
         "version": result.manifest.get("milligray_version") or "",
-        "method": wording.method_label(result.dose.method),
+        "method": wording.method_label(result.method),
+        "is_predicted": result.is_predicted,
         "unit": unit,
         "headlines": sections.headlines(result),
         "not_clinical": sections.NOT_CLINICAL,
@@ -92,8 +94,8 @@ def page_context(result: ExamResult) -> dict[str, Any]:
         "organs": sections.organ_lines(result),
         "segmentation": result.organs.method,
         "bar_chart": charts.organ_bar_chart(_bars(result), unit),
-        "planes_png": three_planes_png(scene),
-        "montage_png": montage_png(scene),
+        "planes_png": three_planes_png(scene) if scene else "",
+        "montage_png": montage_png(scene) if scene else "",
         "window": f"center {WINDOW_CENTER_HU:g} HU, width {WINDOW_WIDTH_HU:g} HU",
         "has_ct": result.patient.ct is not None,
         "voxel_mm": " × ".join(f"{s:.3g}" for s in result.patient.grid.spacing_mm[::-1]),
@@ -106,10 +108,11 @@ def page_context(result: ExamResult) -> dict[str, Any]:
         "budget": sections.budget_table(result),
         "combined": wording.percent(combined),
         "expanded": wording.percent(COVERAGE_FACTOR * combined),
-        "records": records.records_table(result),
+        "records": [] if result.is_predicted else records.records_table(result),
+        "network": network_table(result) if result.is_predicted else [],
         "provenance": records.provenance_table(result),
         "notes": notes(result),
-        "limits": LIMITS,
+        "limits": (*LIMITS, *network_limits(result)),
         "sources": result.scanner.sources,
     }
 
@@ -147,7 +150,7 @@ def _dvh_curves(result: ExamResult) -> list[charts.DvhCurve]:
 
 
 def _profiles(result: ExamResult) -> list[charts.Profile]:
-    protocol, grid, body = result.protocol, result.dose.grid, result.patient.body
+    protocol, body = result.protocol, result.patient.body
     current, label = protocol.relative_current, "tube current\n/ mean"
     if protocol.tube_current_ma is not None:
         current, label = current * protocol.tube_current_ma, "tube current\n[mA]"
@@ -159,13 +162,17 @@ def _profiles(result: ExamResult) -> list[charts.Profile]:
         profiles.append(
             charts.Profile(z_mm=z, values=diameter, label="water-equiv.\ndiameter [mm]")
         )
+    if result.dose is None:
+        return profiles
     mass = np.where(body, result.patient.density_g_cm3, np.float32(0.0)).astype(np.float64)
     per_slice = mass.sum(axis=(1, 2))
     energy = (mass * result.dose.dose_mgy).sum(axis=(1, 2))
     mean = np.divide(energy, per_slice, out=np.full_like(energy, np.nan), where=per_slice > 0)
     profiles.append(
         charts.Profile(
-            z_mm=grid.axis_centers_mm(0), values=mean, label=f"mean dose\n[{result.dose.unit}]"
+            z_mm=result.dose.grid.axis_centers_mm(0),
+            values=mean,
+            label=f"mean dose\n[{result.unit}]",
         )
     )
     return profiles

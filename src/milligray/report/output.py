@@ -6,11 +6,15 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from milligray.errors import InputError
 from milligray.report.html import write_html
 from milligray.report.nifti import DoseGrid, write_nifti
 from milligray.report.result import ExamResult
 from milligray.report.tables import result_document, write_json, write_organ_csv
+from milligray.score.dose import DoseMap
+from milligray.typing import FloatArray
 
 RESULT_FILES = (
     "dose.nii.gz",
@@ -66,6 +70,7 @@ def write_result(
     *,
     overwrite: bool,
     dose_grid: DoseGrid = "ct",
+    tables_only: bool = False,
     extra: Mapping[str, Callable[[Path], None]] | None = None,
 ) -> list[Path]:
     """Write all files of a result.
@@ -79,6 +84,8 @@ def write_result(
         Replace the files of an older result in `out`. Foreign files are kept in any case.
     dose_grid : {"ct", "transport"}
         Grid of the two NIfTI files.
+    tables_only : bool
+        No maps and no report: ``organ_doses.csv`` and ``result.json``.
     extra : mapping of str to callable, optional
         Further files of the result (one of `RESULT_FILES`) and the function that writes each to a
         path.
@@ -101,22 +108,9 @@ def write_result(
     check_output(out, overwrite=overwrite)
     out = Path(os.path.abspath(out))  # noqa: PTH100 - as in check_output
     writers: dict[str, Callable[[Path], None]] = {
-        "dose.nii.gz": lambda path: write_nifti(
-            result.dose.dose_mgy,
-            result.patient,
-            path,
-            dose_grid=dose_grid,
-            description=f"absorbed dose [{result.dose.unit}] {result.dose.method}",
-        ),
-        "dose_uncertainty.nii.gz": lambda path: write_nifti(
-            result.dose.relative_uncertainty,
-            result.patient,
-            path,
-            dose_grid=dose_grid,
-            description="relative standard deviation of the voxel dose, k = 1",
-        ),
+        **({} if tables_only or result.dose is None else _maps(result, result.dose, dose_grid)),
         "organ_doses.csv": lambda path: write_organ_csv(result.organ_doses, path),
-        "report.html": lambda path: write_html(result, path),
+        **({} if tables_only else {"report.html": lambda path: write_html(result, path)}),
         **(extra or {}),
         "result.json": lambda path: write_json(result_document(result), path),
     }
@@ -134,6 +128,29 @@ def write_result(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return [out / name for name in writers]
+
+
+def _maps(
+    result: ExamResult, dose: DoseMap, dose_grid: DoseGrid
+) -> dict[str, Callable[[Path], None]]:
+    """Writers of the dose map and, where it is known, of its uncertainty."""
+    texts = {
+        "dose.nii.gz": (dose.dose_mgy, f"absorbed dose [{dose.unit}] {dose.method}"),
+        "dose_uncertainty.nii.gz": (
+            dose.relative_uncertainty, "relative standard deviation of the voxel dose, k = 1",
+        ),
+    }  # fmt: skip
+
+    def writer(values: FloatArray, description: str) -> Callable[[Path], None]:
+        return lambda path: write_nifti(
+            values, result.patient, path, dose_grid=dose_grid, description=description
+        )
+
+    return {
+        name: writer(values, description)
+        for name, (values, description) in texts.items()
+        if not np.isnan(values).all()
+    }
 
 
 def _move_in(new: Path, old: Path, out: Path) -> None:

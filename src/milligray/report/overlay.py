@@ -104,10 +104,10 @@ def montage_png(scene: Scene, *, n_slices: int = 8) -> str:
     from matplotlib.figure import Figure
 
     result = scene.result
-    dose = np.where(result.patient.body, result.dose.dose_mgy, np.float32(0.0))
+    dose = np.where(result.patient.body, scene.dose.dose_mgy, np.float32(0.0))
     along = dose.sum(axis=(1, 2), dtype=np.float64)
     shown = np.flatnonzero(along >= 0.05 * along.max())
-    length_mm = (shown[-1] - shown[0]) * result.dose.grid.spacing_mm[0]
+    length_mm = (shown[-1] - shown[0]) * scene.dose.grid.spacing_mm[0]
     n_slices = max(1, min(n_slices, int(length_mm / _SLICE_DISTANCE_MM)))
     steps = np.linspace(shown[0], shown[-1], n_slices + 2)[1:-1]
     indices = np.unique(steps.round().astype(int))[::-1]
@@ -118,7 +118,7 @@ def montage_png(scene: Scene, *, n_slices: int = 8) -> str:
     height = width * depth / breadth
     figure_height = n_rows * (height + _TITLE) + _GAP
     figure = Figure(figsize=(_WIDTH, figure_height), facecolor="white")
-    positions = result.dose.grid.axis_centers_mm(0)
+    positions = scene.dose.grid.axis_centers_mm(0)
     for n, k in enumerate(indices):
         row, column = divmod(n, n_columns)
         bottom = figure_height - (row + 1) * (height + _TITLE)
@@ -196,9 +196,7 @@ def _color_bar(figure: "Figure", scene: Scene, left: float, bottom: float, top: 
     bar: Any = figure.colorbar(scale, cax=ax)
     bar.outline.set_visible(False)
     ax.tick_params(labelsize=7, width=0.5, length=2)
-    ax.set_title(
-        scene.result.dose.unit.replace(" per ", "\nper\n"), fontsize=7, pad=5, loc="left", x=-0.6
-    )
+    ax.set_title(scene.dose.unit.replace(" per ", "\nper\n"), fontsize=7, pad=5, loc="left", x=-0.6)
 
 
 def _add_axes(figure: "Figure", left: float, bottom: float, width: float, height: float) -> "Axes":

@@ -79,7 +79,7 @@ def _transport(result: ExamResult, key: str) -> str:
 
 def _code(result: ExamResult) -> str:
     version = result.manifest.get("milligray_version")
-    return f"milligray {version or '(version not recorded)'}; {result.dose.method}"
+    return f"milligray {version or '(version not recorded)'}; {result.method}"
 
 
 def _timing(result: ExamResult) -> str:
@@ -142,7 +142,7 @@ def _parameters(result: ExamResult) -> str:
 
 def _scored(result: ExamResult) -> str:
     scored = dict(result.manifest.get("transport") or {}).get("scored")
-    return show(scored) if scored else f"absorbed dose per voxel and organ [{result.dose.unit}]"
+    return show(scored) if scored else f"absorbed dose per voxel and organ [{result.unit}]"
 
 
 def _statistics(result: ExamResult) -> str:
@@ -161,7 +161,7 @@ def _statistics(result: ExamResult) -> str:
 
 def _normalization(result: ExamResult) -> str:
     if not result.is_absolute or result.protocol.ctdi_vol_mgy is None:
-        return f"{result.dose.unit}; not calibrated to a CTDIvol"
+        return f"{result.unit}; not calibrated to a CTDIvol"
     return (
         "the same source model was run on the CTDI phantom and scaled to the exam's CTDIvol of"
         f" {result.protocol.ctdi_vol_mgy:.4g} mGy"

@@ -25,8 +25,8 @@ class ExamResult:
 
     Parameters
     ----------
-    dose : DoseMap
-        On the transport grid of `patient`.
+    dose : DoseMap or None
+        On the transport grid of `patient`; None from a network that gives organ doses only.
     organ_doses : OrganDoses
         Same unit as `dose`.
     patient : Patient
@@ -47,7 +47,8 @@ class ExamResult:
         Serializable as JSON. Keys the report understands: ``milligray_version``, ``created``,
         ``seed``, ``histories``, ``batches``, ``converged``, ``seconds``, ``stage_seconds``,
         ``device``, ``hardware``, ``threads``, ``versions``, ``tables``, ``models``, ``inputs``,
-        ``settings``, ``transport``, ``validation``; see docs/how-to/read-the-report.md.
+        ``settings``, ``transport``, ``prediction``, ``validation``; see
+        docs/how-to/read-the-report.md.
     water_equivalent_diameter_mm : ndarray, shape (n_slices,) [mm], optional
         Per slice of the CT, or of the transport grid.
     ssde_mgy : float, optional [mGy]
@@ -61,7 +62,7 @@ class ExamResult:
         Cumulative dose-volume histograms by organ.
     """
 
-    dose: DoseMap
+    dose: DoseMap | None
     organ_doses: OrganDoses
     patient: Patient
     organs: OrganMap
@@ -80,14 +81,15 @@ class ExamResult:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.dose.unit != self.organ_doses.unit:
-            raise InputError(
-                f"dose map is in {self.dose.unit}, organ doses in {self.organ_doses.unit}"
-            )
-        if not self.dose.grid.is_same_as(self.patient.grid):
-            raise GeometryError("the dose map must be on the patient's transport grid")
         if not self.organ_doses.rows:
             raise InputError("organ_doses has no row: nothing to report")
+        if self.dose is not None:
+            if self.dose.unit != self.organ_doses.unit:
+                raise InputError(
+                    f"dose map is in {self.dose.unit}, organ doses in {self.organ_doses.unit}"
+                )
+            if not self.dose.grid.is_same_as(self.patient.grid):
+                raise GeometryError("the dose map must be on the patient's transport grid")
         if not self.budget:
             raise InputError("budget is empty: a dose without its uncertainty is not a result")
         for name in ("manifest", "calibration"):
@@ -111,6 +113,21 @@ class ExamResult:
         return (self.patient.ct.grid, self.patient.grid)
 
     @property
+    def unit(self) -> str:
+        """Unit of the doses."""
+        return self.organ_doses.unit
+
+    @property
+    def method(self) -> str:
+        """How the doses were found, e.g. "monte-carlo:track-length"."""
+        return self.dose.method if self.dose is not None else self.organ_doses.rows[0].method
+
+    @property
+    def is_predicted(self) -> bool:
+        """True if a network gave the doses."""
+        return self.method.startswith("network:")
+
+    @property
     def is_absolute(self) -> bool:
         """True if doses are in mGy, False if they are per 100 mAs."""
-        return self.dose.unit == "mGy"
+        return self.unit == "mGy"

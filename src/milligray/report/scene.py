@@ -6,7 +6,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from milligray.errors import InputError
 from milligray.report.result import ExamResult
+from milligray.score.dose import DoseMap
 from milligray.typing import FloatArray
 from milligray.volume import Grid
 
@@ -29,6 +31,8 @@ class Scene:
     Parameters
     ----------
     result : ExamResult
+    dose : DoseMap
+        Of that exam.
     dose_top : float
         Upper end of the color scale, in the unit of the dose map.
     center_mm : (z, y, x) [mm]
@@ -38,6 +42,7 @@ class Scene:
     """
 
     result: ExamResult
+    dose: DoseMap
     dose_top: float
     center_mm: tuple[float, float, float]
     box_mm: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
@@ -74,6 +79,8 @@ def make_scene(result: ExamResult) -> Scene:
     the irradiated part of the body; the scale ends at the 99.5th percentile of the dose in body
     voxels that have any, so that single noisy voxels do not set it.
     """
+    if result.dose is None:
+        raise InputError("this exam has no dose map to show")
     grid, body = result.dose.grid, result.patient.body
     dose = np.where(body, result.dose.dose_mgy, np.float32(0.0))
     energy = dose * result.patient.density_g_cm3
@@ -94,6 +101,7 @@ def make_scene(result: ExamResult) -> Scene:
         box.append((float(ends[0]) - margin, float(ends[1]) + margin))
     return Scene(
         result=result,
+        dose=result.dose,
         dose_top=float(np.percentile(positive, 99.5)) if positive.size else 1.0,
         center_mm=(center[0], center[1], center[2]),
         box_mm=(box[0], box[1], box[2]),
@@ -144,10 +152,10 @@ def colors_over_anatomy(scene: Scene, axis: int, position_mm: float, colormap: A
         the body, and where the dose is below 2 % of the scale, plain gray.
     """
     result = scene.result
-    patient, own = result.patient, result.dose.grid
+    patient, own = result.patient, scene.dose.grid
     anatomy, (low, high) = _anatomy(scene, axis, position_mm)
     gray = np.clip((anatomy.values.astype(np.float64) - low) / (high - low), 0.0, 1.0)
-    dose = cut(result.dose.dose_mgy, own, axis, position_mm)
+    dose = cut(scene.dose.dose_mgy, own, axis, position_mm)
     body = cut(patient.body, own, axis, position_mm)
     rows = _nearest(anatomy.extent_mm[2:], gray.shape[0], dose.extent_mm[2:], dose.values.shape[0])
     columns = _nearest(

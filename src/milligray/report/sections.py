@@ -71,6 +71,10 @@ def headlines(result: ExamResult) -> list[Headline]:
         lines.append(
             Headline(label="Histories", value=count(histories), unit="", hint=_worst(result))
         )
+    elif result.is_predicted:
+        seconds = result.manifest.get("seconds")
+        shown = f"{seconds:.2g}" if isinstance(seconds, int | float) else ""
+        lines.append(Headline(label="Network", value=shown, unit="s", hint=_worst(result)))
     return lines
 
 
@@ -83,7 +87,7 @@ def cautions(result: ExamResult) -> list[str]:
     said = " ".join(result.warnings).lower()
     if not result.is_absolute and "no ctdivol" not in said:
         found.append(
-            f"Doses are in {result.dose.unit}, not in mGy of this exam: no CTDIvol and no"
+            f"Doses are in {result.unit}, not in mGy of this exam: no CTDIvol and no"
             " measurement was given, so the absolute scale is that of the tube model."
         )
     if result.scanner.is_generic and "generic scanner" not in said:
@@ -96,8 +100,10 @@ def cautions(result: ExamResult) -> list[str]:
             "The regions are tissues found by threshold, not organs. Give organ labels to get"
             " organ doses."
         )
-    if result.dose.method.startswith("network"):
-        found.append(f"The dose was predicted by a network ({result.dose.method}), not simulated.")
+    if result.is_predicted:
+        found.append(f"The dose was predicted by a network ({result.method}), not simulated.")
+        if result.dose is None:
+            found.append("This network gives organ doses and no dose map.")
     unknown = [r.organ for r in result.organ_doses.rows if math.isnan(r.fraction_in_image)]
     partly = [r.organ for r in result.organ_doses.rows if r.fraction_in_image < 0.995]
     if unknown:

@@ -104,7 +104,7 @@ def result_document(result: ExamResult) -> dict[str, Any]:
         "schema": SCHEMA,
         **result.manifest,
         "unit": result.organ_doses.unit,
-        "method": result.dose.method,
+        "method": result.method,
         "organ_doses": organs,
         "ctdi_vol_mgy": result.protocol.ctdi_vol_mgy,
         "dlp_mgy_cm": result.dlp_mgy_cm,

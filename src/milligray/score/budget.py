@@ -10,6 +10,8 @@ from milligray.score.dose import BudgetEntry
 from milligray.source.scanner import Scanner
 
 STATISTICS = "Monte Carlo statistics of the organ"
+NETWORK = "Network: "
+"""Components that begin so, and `STATISTICS`, are an organ's own."""
 COVERAGE_FACTOR = 2.0
 
 CTDI_TOLERANCE = 0.20
@@ -54,15 +56,15 @@ def organ_budget(statistics: float, entries: Iterable[BudgetEntry]) -> tuple[Bud
     Parameters
     ----------
     statistics : float
-        Relative standard deviation of the organ dose, from batches.
+        Relative standard deviation of the organ dose: from batches, or of a network's prediction.
     entries : iterable of BudgetEntry
-
-    Returns
-    -------
-    tuple of BudgetEntry
     """
-    own = _entry(STATISTICS, statistics, "A", "standard deviation of the organ sum over batches")
-    return (own, *(entry for entry in entries if entry.component != STATISTICS))
+    given = tuple(entries)
+    name, basis = STATISTICS, "standard deviation of the organ sum over batches"
+    if any(entry.component.startswith(NETWORK) for entry in given):
+        name, basis = f"{NETWORK}prediction of the organ", "total of the network for this organ"
+    own = _entry(name, statistics, "A", basis)
+    return (own, *(e for e in given if not e.component.startswith((STATISTICS, NETWORK))))
 
 
 def ct_budget(

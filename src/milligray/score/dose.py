@@ -43,7 +43,8 @@ class DoseMap:
     dose_mgy : ndarray, shape ``grid.shape``, float32 [mGy]
         0 outside the body.
     relative_uncertainty : ndarray, shape ``grid.shape``, float32
-        One standard deviation (k = 1) / dose, statistics only; 0 where the dose is 0.
+        One standard deviation (k = 1) / dose, statistics only; 0 where the dose is 0. NaN
+        everywhere if it is not known.
     method : str
         E.g. "monte-carlo:track-length".
     unit : {"mGy", "mGy per 100 mAs"}
