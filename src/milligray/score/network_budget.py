@@ -43,8 +43,7 @@ def network_budget(
         (
             "calibration and distance",
             rest,
-            "errors on patients never used for training, beyond the two parts above; widened where"
-            " the input is unusual",
+            "errors on patients not trained with, beyond the two parts; widened if unusual",
         ),
     )
     return (
