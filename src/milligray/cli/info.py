@@ -1,4 +1,4 @@
-"""`milligray info`: versions, devices, tables, scanners."""
+"""`milligray info`: versions, devices, tables, scanners, networks."""
 
 import json
 import platform
@@ -8,8 +8,9 @@ from milligray.cli.options import Json
 
 
 def info(json_output: Json = False) -> None:
-    """Versions, devices, tables and scanners of this installation."""
+    """Versions, devices, tables, scanners and networks of this installation."""
     from milligray.exam.manifest import PACKAGES, package_version, processor
+    from milligray.learn.shelf import list_networks
     from milligray.segment.total_segmentator import is_installed
     from milligray.source.scanner_library import list_scanners
     from milligray.source.tube import cache_folder
@@ -29,7 +30,7 @@ def info(json_output: Json = False) -> None:
         "scanners": list(list_scanners()),
         "segmenters": ["labels", "threshold"] + (["totalsegmentator"] if is_installed() else []),
         "calibrations": ["schneider2000"],
-        "models": [],
+        "networks": list(list_networks()),
         "cache": str(cache_folder()),
     }
     if json_output:

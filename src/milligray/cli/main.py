@@ -26,14 +26,18 @@ def _register() -> None:
     from milligray.cli.dataset import app as dataset
     from milligray.cli.info import info
     from milligray.cli.phantom import phantom_app
+    from milligray.cli.predict import predict
     from milligray.cli.spectrum import spectrum
+    from milligray.cli.train import train
     from milligray.cli.validate import validate
 
     app.command("ct-dose")(ct_dose)
     app.command("demo")(demo)
+    app.command("predict")(predict)
     app.command("cohort")(cohort)
     app.add_typer(dataset, name="dataset")
     app.add_typer(phantom_app, name="phantom")
+    app.command("train")(train)
     app.command("validate")(validate)
     app.command("spectrum")(spectrum)
     app.command("info")(info)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from milligray.errors import FormatError, InputError
-from milligray.learn.card_values import finite_plain, nearest, of_type
+from milligray.learn.card_values import choices, finite_plain, nearest, of_type
 from milligray.learn.domain import InputDomain
 
 SCHEMA = "milligray-card/1"
@@ -152,10 +152,7 @@ class ModelCard:
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise InputError(f"a card needs a {name}")
         if self.system not in SYSTEMS:
-            raise InputError(
-                f"no system named {self.system!r}{nearest(self.system, SYSTEMS)};"
-                f" there are: {', '.join(SYSTEMS)}"
-            )
+            raise InputError(f"no system named {self.system!r}{choices(self.system, SYSTEMS)}")
         for key in ("inputs", "outputs", "members", "references", "notes"):
             object.__setattr__(self, key, tuple(getattr(self, key)))
         for key in ("normalization", "data", "training", "metrics"):

@@ -62,6 +62,14 @@ def of_type(value: object, kind: type[T], what: str) -> T:
     return kind(value) if kind is dict else value  # type: ignore[call-arg]
 
 
+def choices(name: str, known: Iterable[str]) -> str:
+    """Ending of a message on an unknown name: the nearest one, and all that there are."""
+    known = list(known)
+    there = f"here are: {', '.join(known) or 'none'}"
+    near = nearest(name, known)
+    return f"{near} T{there}" if near else f"; t{there}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """``"; did you mean ...?"`` for a message, or nothing."""
     found = get_close_matches(str(name), list(known), n=1, cutoff=0.4)

@@ -10,7 +10,7 @@ import numpy as np
 
 from milligray.errors import InputError
 from milligray.learn.card import SYSTEMS
-from milligray.learn.card_values import nearest
+from milligray.learn.card_values import choices
 from milligray.learn.network import Network, open_network
 from milligray.learn.shelf import find_network
 from milligray.learn.validity import check_validity, refuse, scan_facts
@@ -120,8 +120,7 @@ def find_predictor(system: str) -> Predict:
         If there is none.
     """
     if system not in SYSTEMS:
-        raise InputError(f"no system named {system!r}{nearest(system, SYSTEMS)};"
-                         f" there are: {', '.join(SYSTEMS)}")  # fmt: skip
+        raise InputError(f"no system named {system!r}{choices(system, SYSTEMS)}")
     if system not in PREDICTORS:
         module = f"milligray.learn.predictors.{system.replace('-', '_')}"
         try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from milligray.errors import InputError
 from milligray.learn.card import CARD
-from milligray.learn.card_values import nearest
+from milligray.learn.card_values import choices
 
 
 def list_networks() -> tuple[str, ...]:
@@ -43,8 +43,8 @@ def find_network(name_or_folder: str | Path) -> Path:
     if folder.is_dir():
         raise InputError(f"{folder} holds no network (no {CARD})")
     raise InputError(
-        f"no network named {str(name_or_folder)!r}{nearest(str(name_or_folder), names)}; there are:"
-        f" {', '.join(names) or 'none shipped'}; or give a folder with a {CARD}"
+        f"no network named {str(name_or_folder)!r}{choices(str(name_or_folder), names)}; or give a"
+        f" folder with a {CARD}"
     )
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from milligray.errors import InputError
-from milligray.learn.card_values import nearest
+from milligray.learn.card_values import choices
 from milligray.train.settings import FitSettings
 
 MODULES = {
@@ -36,7 +37,7 @@ class Recipe:
         ``history.csv`` and the ONNX files.
     options : mapping of str to str
         Options that it knows, and what they mean.
-    defaults : mapping of str to float
+    defaults : mapping of str to value
         Fields of `FitSettings` that it would have unless the user says otherwise.
     """
 
@@ -44,7 +45,7 @@ class Recipe:
     title: str
     train: Train
     options: Mapping[str, str]
-    defaults: Mapping[str, float]
+    defaults: Mapping[str, Any]
 
 
 _RECIPES: dict[str, Recipe] = {}
@@ -55,7 +56,7 @@ def recipe(
     *,
     title: str,
     options: Mapping[str, str] | None = None,
-    defaults: Mapping[str, float] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Callable[[Train], Train]:
     """Decorate the function that makes a network.
 
@@ -100,9 +101,7 @@ def find_recipe(name: str) -> Recipe:
         If a package that its module needs is absent.
     """
     if name not in MODULES:
-        raise InputError(
-            f"no recipe named {name!r}{nearest(name, MODULES)}; there are: {', '.join(MODULES)}"
-        )
+        raise InputError(f"no recipe named {name!r}{choices(name, MODULES)}")
     if name not in _RECIPES:
         try:
             import_module(MODULES[name])
@@ -111,6 +110,13 @@ def find_recipe(name: str) -> Recipe:
                 raise
             raise InputError(f"this version has no recipe for {name}") from error
     return _RECIPES[name]
+
+
+def settings_of(chosen: Recipe, **given: Any) -> FitSettings:  # noqa: ANN401 - its fields
+    """Settings of a fit: what is given (and not None), else the recipe's, else the general ones."""
+    return FitSettings(
+        **(dict(chosen.defaults) | {k: v for k, v in given.items() if v is not None})
+    )
 
 
 def parse_options(chosen: Recipe, words: Iterable[str]) -> dict[str, str]:
@@ -127,10 +133,7 @@ def parse_options(chosen: Recipe, words: Iterable[str]) -> dict[str, str]:
         if not sign or not key or not value:
             raise InputError(f"--option needs KEY=VALUE, got {word!r}")
         if key not in chosen.options:
-            raise InputError(
-                f"{chosen.name} has no option {key!r}{nearest(key, chosen.options)}; there are:"
-                f" {', '.join(chosen.options) or 'none'}"
-            )
+            raise InputError(f"{chosen.name} has no option {key!r}{choices(key, chosen.options)}")
         if key in found:
             raise InputError(f"--option {key} is given twice")
         found[key] = value

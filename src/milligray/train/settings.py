@@ -63,7 +63,7 @@ class FitSettings:
     resume : bool
         Go on where an earlier fit in `folder` stopped; without one, begin.
     max_minutes : float
-        No further epoch begins that would end later; the fit can be resumed.
+        Of this run; no further epoch begins that would end later; the fit can be resumed.
     progress : callable, optional
         Told the `FitState`.
     """

@@ -1,0 +1,103 @@
+"""The folder of a trained network: who may write into it, and how it comes about."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from milligray.cohort.fingerprint import code_identity
+from milligray.errors import InputError
+from milligray.exam.manifest import package_version, processor
+from milligray.learn.card import CARD
+from milligray.learn.network import file_sha256
+from milligray.train.settings import FitSettings
+
+PACKAGES = (
+    "milligray", "numpy", "torch", "pytorch-lightning", "onnx", "onnxruntime", "scikit-learn",
+)  # fmt: skip
+
+
+def prepare_output(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """Make the folder of a network, or refuse it.
+
+    Parameters
+    ----------
+    folder : Path
+        ``OUT/NAME``.
+    resume : bool
+        An earlier, unfinished or finished, training may be there.
+    overwrite : bool
+        It is removed; other files than a network's are never.
+
+    Raises
+    ------
+    InputError
+    """
+    if resume and overwrite:
+        raise InputError("--resume goes on, --overwrite begins anew; give one of them")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give another --out")
+    entries = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+    if entries and not resume:
+        if not overwrite:
+            raise InputError(
+                f"{folder} is not empty; --resume goes on with the training in it, --overwrite"
+                " begins anew"
+            )
+        if CARD not in entries and "fit" not in entries:
+            raise InputError(f"{folder} holds no network of this program; choose another --out")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def file_hashes(folder: Path, names: tuple[str, ...] | None = None) -> dict[str, str]:
+    """SHA-256 of the files of a network, for its card.
+
+    Parameters
+    ----------
+    folder : Path
+    names : tuple of str, optional
+        Default: all ONNX files.
+    """
+    chosen = names or tuple(sorted(path.name for path in folder.glob("*.onnx")))
+    return {name: file_sha256(folder / name) for name in chosen}
+
+
+def training_document(
+    settings: FitSettings, fits: Mapping[str, Mapping[str, Any]], **more: object
+) -> dict[str, Any]:
+    """``training`` of a card: what is needed to do it again.
+
+    Parameters
+    ----------
+    settings : FitSettings
+    fits : mapping of str to mapping
+        `Fitted.document` of every fit, by name (e.g. of the member of the ensemble).
+    **more
+        What the recipe adds.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join([Path(sys.argv[0]).name, *_without_folders(sys.argv[1:])]),
+        "settings": settings.document(),
+        "fits": {name: dict(one) for name, one in fits.items()},
+        "seconds": round(sum(float(one["seconds"]) for one in fits.values()), 1),
+        "hardware": f"{processor()}, {os.cpu_count()} logical processors",
+        "versions": {"python": platform.python_version()}
+        | {name: package_version(name) for name in PACKAGES},
+        "code": code_identity(),
+        **more,
+    }
+
+
+def _without_folders(words: list[str]) -> list[str]:
+    """Command line with names instead of paths: a card tells nothing of the machine."""
+    return [Path(word).name if word.startswith(("/", "~", ".")) else word for word in words]
