@@ -18,12 +18,15 @@ def print_summary(result: "ExamResult", out: Path) -> None:
     Console(width=width).print(organ_table(result.organ_doses))
     messages = Console(stderr=True, width=width, highlight=False)
     if result.ssde_mgy is not None:
+        how = result.method
+        if not result.is_predicted:
+            how = f"{result.manifest['histories'] / 1e6:.1f} M histories"
         messages.print(
             f"CTDIvol {result.protocol.ctdi_vol_mgy:.2f} mGy"
             f" ({result.protocol.phantom_diameter_mm} mm), SSDE {result.ssde_mgy:.1f} mGy,"
-            f" DLP {result.dlp_mgy_cm:.0f} mGy cm, {result.manifest['histories'] / 1e6:.1f} M"
-            f" histories in {result.manifest['seconds']:.1f} s"
+            f" DLP {result.dlp_mgy_cm:.0f} mGy cm, {how} in {result.manifest['seconds']:.1f} s"
         )
     for warning in result.warnings:
         messages.print(f"note: {warning}", style="yellow", markup=False)
-    messages.print(f"report: {out / 'report.html'}", markup=False)
+    report = out / "report.html"
+    messages.print(f"report: {report if report.exists() else out}", markup=False)

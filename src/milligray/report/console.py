@@ -33,7 +33,9 @@ def organ_table(organ_doses: OrganDoses, *, title: str = "") -> "Table":
 
     table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column("organ", no_wrap=True)
-    for name in (f"mean dose [{organ_doses.unit}]", "k=1 (stat.)", "volume [mL]", "in image"):
+    by_network = any(row.method.startswith("network:") for row in organ_doses.rows)
+    kind = "k=1 (network)" if by_network else "k=1 (stat.)"
+    for name in (f"mean dose [{organ_doses.unit}]", kind, "volume [mL]", "in image"):
         table.add_column(escape(name), justify="right")
     for row in organ_doses.rows:
         is_cut = math.isnan(row.fraction_in_image) or row.fraction_in_image < 0.995

@@ -1,5 +1,7 @@
 """Regions of the body along z, from the organs that are labelled."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from milligray.segment.organs import OrganMap
@@ -40,3 +42,33 @@ def region_range_mm(region: str, organs: OrganMap) -> tuple[float, float] | None
     if not found:
         return None
     return min(low for low, _ in found), max(high for _, high in found)
+
+
+def region_of_organs(names: Iterable[str]) -> str | None:
+    """Part of the body that labelled organs speak for.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Canonical names of organs that are there.
+
+    Returns
+    -------
+    str or None
+        "head_neck", "chest", "abdomen" or "pelvis", by the number of `LANDMARKS`; several joined by
+        "+" where another has at least half as many as the first; None without any.
+
+    Examples
+    --------
+    >>> from milligray.segment.regions import region_of_organs
+    >>> region_of_organs(["brainstem", "mandible", "spinal_cord"])
+    'head_neck'
+    """
+    present = set(names)
+    found = {region: len(present & set(organs)) for region, organs in LANDMARKS.items()}
+    found["head_neck"] = found.pop("head") + found.pop("neck")
+    most = max(found.values())
+    if most == 0:
+        return None
+    order = ("head_neck", "chest", "abdomen", "pelvis")
+    return "+".join(region for region in order if 2 * found[region] >= most)
