@@ -116,6 +116,20 @@ class EpochKeeper(Callback):
         for generator in (self.generator, self.order):
             generator.manual_seed(_seed_of(self.settings.seed, epoch + 1))
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Make up for the step of plateau schedules, which come after the checkpoint."""
+        if self.first_epoch == 0:
+            return
+        for config in trainer.lr_scheduler_configs:
+            monitored = self.history[-1].get(str(config.monitor))
+            if (
+                isinstance(config.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
+                and config.interval == "epoch"
+                and self.first_epoch % config.frequency == 0
+                and monitored is not None
+            ):
+                config.scheduler.step(monitored)
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Seed."""
         self.seed_epoch(trainer.current_epoch)
@@ -126,7 +140,7 @@ class EpochKeeper(Callback):
         """Tell the progress."""
         self._tell(batch_idx + 1, int(trainer.num_training_batches))
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the epoch, and decide whether there is another."""
         metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
         if MONITOR not in metrics:
@@ -143,8 +157,10 @@ class EpochKeeper(Callback):
         self.history.append(row)
         folder = self.settings.folder
         if row[MONITOR] <= min(self.losses):
-            _save(trainer, folder / BEST, weights_only=True)
-        _save(trainer, folder / LAST, weights_only=False)
+            with _whole(folder / BEST) as partial:
+                torch.save({"state_dict": pl_module.state_dict()}, partial)
+        with _whole(folder / LAST) as partial:
+            trainer.save_checkpoint(partial)
         write_history(self.history, folder / HISTORY)
         self._tell(0, int(trainer.num_training_batches))
         run = self.seconds - self.earlier_seconds
@@ -230,9 +246,11 @@ def write_history(history: Sequence[dict[str, float]], path: Path) -> None:
     partial.replace(path)
 
 
-def _save(trainer: Trainer, path: Path, *, weights_only: bool) -> None:
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Let a file be written under another name; rename it once it is complete and on disk."""
     partial = path.with_name(f".{path.name}.partial")
-    trainer.save_checkpoint(partial, weights_only=weights_only)
+    yield partial
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     partial.replace(path)
