@@ -72,6 +72,8 @@ def export_onnx(
     module.to("cpu").eval()
     try:
         example = {k: v.detach().to("cpu", torch.float32) for k, v in example_inputs.items()}
+        with torch.no_grad():
+            _outputs(module, example, output_names)
         with _quiet(), torch.no_grad():
             torch.onnx.export(
                 module, tuple(example.values()), str(partial), dynamo=False,
@@ -118,10 +120,7 @@ def _difference(
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     with torch.no_grad():
-        there = module(*inputs.values())
-    there = (there,) if isinstance(there, Tensor) else tuple(there)
-    if len(there) != len(output_names):
-        raise InputError(f"the module has {len(there)} outputs, not {len(output_names)}")
+        there = _outputs(module, inputs, output_names)
     try:
         session = onnxruntime.InferenceSession(
             str(path), sess_options=options, providers=["CPUExecutionProvider"]
@@ -140,6 +139,16 @@ def _difference(
         scale = max(1.0, float(np.abs(wanted).max(initial=0.0)))
         worst = max(worst, float(np.abs(mine - wanted).max(initial=0.0)) / scale)
     return worst
+
+
+def _outputs(
+    module: nn.Module, inputs: Mapping[str, Tensor], output_names: Sequence[str]
+) -> tuple[Tensor, ...]:
+    there = module(*inputs.values())
+    there = (there,) if isinstance(there, Tensor) else tuple(there)
+    if len(there) != len(output_names):
+        raise InputError(f"the module has {len(there)} outputs, not {len(output_names)}")
+    return there
 
 
 @contextmanager
