@@ -1,14 +1,12 @@
 """`milligray cohort`: many exams, on one machine or a cluster."""
 
-import json
 import logging
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,11 +14,9 @@ from milligray.cli.options import Json, Out, Quiet
 
 if TYPE_CHECKING:
     from milligray.cohort.executors import Executor
-    from milligray.cohort.plan import CohortPlan
     from milligray.cohort.run import CohortSummary
     from milligray.dataset.run import SetSummary
 
-SHOWN_FAILURES = 20
 BUG, BAD_INPUT, GOAL_NOT_MET = 1, 3, 4
 
 
@@ -116,6 +112,13 @@ def cohort(
         bool,
         typer.Option("--skip-absent", help="Absent files fail their exam only, not the list."),
     ] = False,
+    network: Annotated[
+        str | None,
+        typer.Option("--predict", metavar="MODEL", help="Predict by this network, no Monte Carlo."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="--predict: also where the network is not made for it.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the list and say what would be computed.")
     ] = False,
@@ -130,9 +133,10 @@ def cohort(
     Run the same command again to go on after an interruption; finished exams are kept.
     """
     from milligray.cli.cohort_progress import CohortLine
+    from milligray.cli.cohort_summary import tell_plan, tell_summary
     from milligray.cohort.exam_list import ExamDefaults, read_exam_list
     from milligray.cohort.folder import CohortFolder
-    from milligray.cohort.plan import CohortOptions, plan_cohort
+    from milligray.cohort.plan import CohortOptions, NetworkChoice, plan_cohort
     from milligray.cohort.run import run_cohort
     from milligray.errors import InputError
     from milligray.exam.settings import CtSettings
@@ -162,10 +166,11 @@ def cohort(
     options = CohortOptions(
         tables_only=tables_only, dose_grid=dose_grid,  # type: ignore[arg-type]
         parquet=parquet, overwrite=overwrite, update=update, keep_failed=keep_failed,
+        network=NetworkChoice.of(network, beyond_validity=force) if network else None,
     )  # fmt: skip
     exams = read_exam_list(exam_list, defaults, check_files=not skip_absent)
     if dry_run:
-        _tell_plan(plan_cohort(exams, CohortFolder(out), options), json_output=json_output)
+        tell_plan(plan_cohort(exams, CohortFolder(out), options), json_output=json_output)
         return
     line = CohortLine(quiet=quiet)
     try:
@@ -181,8 +186,8 @@ def cohort(
             )  # fmt: skip
     finally:
         line.close()
-    _tell_summary(summary, json_output=json_output)
     code = exit_code(summary)
+    tell_summary(summary, code, json_output=json_output)
     if code:
         raise typer.Exit(code)
 
@@ -256,44 +261,3 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _tell_plan(plan: "CohortPlan", *, json_output: bool) -> None:
-    document: dict[str, Any] = {
-        "exams": len(plan.exams),
-        "done": len(plan.done),
-        "failed_and_kept": len(plan.failed),
-        "to_do": [exam.exam for exam in plan.todo],
-        "continues": not plan.is_new,
-        "cohort_sha256": plan.cohort_sha256,
-    }
-    if json_output:
-        json.dump(document, sys.stdout, indent=2)
-        sys.stdout.write("\n")
-        return
-    sys.stdout.write(
-        f"{document['exams']} exams: {document['done']} done,"
-        f" {document['failed_and_kept']} failed and kept, {len(plan.todo)} to compute"
-        f" ({'continues' if not plan.is_new else 'new'})\n"
-    )
-
-
-def _tell_summary(summary: "CohortSummary", *, json_output: bool) -> None:
-    from dataclasses import asdict
-
-    from milligray.cli.cohort_progress import duration
-
-    if json_output:
-        document = asdict(summary) | {"out": str(summary.out), "exit_code": exit_code(summary)}
-        json.dump(document, sys.stdout, indent=2)
-        sys.stdout.write("\n")
-        return
-    for exam, kind, reason in summary.failures[:SHOWN_FAILURES]:
-        sys.stderr.write(f"failed: {exam} ({kind}): {reason}\n")
-    if len(summary.failures) > SHOWN_FAILURES:
-        sys.stderr.write(f"and {len(summary.failures) - SHOWN_FAILURES} more, see exams.csv\n")
-    sys.stdout.write(
-        f"{summary.done} exams done ({summary.computed} in this run), {summary.failed} failed;"
-        f" {summary.organ_rows} organ doses; {duration(summary.seconds)}\n"
-        f"tables: {summary.out / 'cohort.csv'}, {summary.out / 'exams.csv'}\n"
-    )

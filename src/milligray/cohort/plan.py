@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from milligray.cohort.exam_list import CohortExam
@@ -12,6 +13,41 @@ from milligray.errors import InputError
 from milligray.report.nifti import DoseGrid
 
 _SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkChoice:
+    """The network that predicts the exams of a cohort.
+
+    Parameters
+    ----------
+    folder : Path
+        As client and workers see it.
+    name : str
+    sha256 : str
+        Over its files: results of two networks do not mix.
+    beyond_validity : bool
+        Go on where it would refuse.
+    """
+
+    folder: Path
+    name: str
+    sha256: str
+    beyond_validity: bool = False
+
+    @classmethod
+    def of(cls, name_or_folder: str, *, beyond_validity: bool = False) -> "NetworkChoice":
+        """Network by name or folder; its files are checked when a worker opens it."""
+        from milligray.learn.card import read_card  # noqa: PLC0415 - only for predictions
+        from milligray.learn.network import files_hash  # noqa: PLC0415
+        from milligray.learn.shelf import find_network  # noqa: PLC0415
+
+        folder = find_network(name_or_folder).absolute()
+        card = read_card(folder)
+        return cls(
+            folder=folder, name=card.name, sha256=files_hash(card.files),
+            beyond_validity=beyond_validity,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +69,8 @@ class CohortOptions:
         the same are kept, the others computed anew.
     keep_failed : bool
         Do not try again what failed in an earlier run.
+    network : NetworkChoice or None
+        Predict with this network instead of computing by Monte Carlo.
     """
 
     tables_only: bool = False
@@ -41,6 +79,7 @@ class CohortOptions:
     overwrite: bool = False
     update: bool = False
     keep_failed: bool = False
+    network: NetworkChoice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +161,13 @@ def cohort_sha256(exams: Iterable[CohortExam]) -> str:
 def output_options(options: CohortOptions) -> dict[str, Any]:
     """Options that change the files of an exam."""
     grid = None if options.tables_only else options.dose_grid
-    return {"tables_only": options.tables_only, "dose_grid": grid}
+    output: dict[str, Any] = {"tables_only": options.tables_only, "dose_grid": grid}
+    if options.network is not None:
+        output["network"] = {
+            "name": options.network.name, "sha256": options.network.sha256,
+            "beyond_validity": options.network.beyond_validity,
+        }  # fmt: skip
+    return output
 
 
 def _of_this_output(exams: Sequence[CohortExam], options: CohortOptions) -> tuple[CohortExam, ...]:

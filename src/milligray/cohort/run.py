@@ -166,6 +166,7 @@ def _work(
         ExamTask(
             exam=exam, out=folder.root, work_folder=work_folder, threads=executor.threads,
             tables_only=options.tables_only, dose_grid=options.dose_grid, code=code,
+            network=options.network,
         )
         for exam in plan.todo
     ]  # fmt: skip

@@ -7,17 +7,22 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from milligray.cohort.exam_list import CohortExam
 from milligray.cohort.fingerprint import code_identity
 from milligray.cohort.folder import CohortFolder
 from milligray.cohort.memory import peak_memory_mb, reset_peak_memory
+from milligray.cohort.plan import NetworkChoice
 from milligray.cohort.record import ExamRecord, Kind, one_line, record_of
 from milligray.errors import DeviceError, InputError, MilligrayError, StatisticsError
 from milligray.report.nifti import DoseGrid
 from milligray.report.result import ExamResult
+
+if TYPE_CHECKING:
+    from milligray.learn.network import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,8 @@ class ExamTask:
     dose_grid : {"ct", "transport"}
     code : tuple of str
         `code_identity` of the client, which the worker's must equal.
+    network : NetworkChoice or None
+        Predict with it instead of computing by Monte Carlo.
     """
 
     exam: CohortExam
@@ -46,6 +53,7 @@ class ExamTask:
     tables_only: bool
     dose_grid: DoseGrid
     code: tuple[tuple[str, str], ...]
+    network: NetworkChoice | None = None
 
     @property
     def name(self) -> str:
@@ -123,15 +131,54 @@ def check_place(code: Mapping[str, str], work_folder: Path) -> None:
 
 def _compute(task: ExamTask, place: Path, stage: Callable[[str], None] | None) -> ExamResult:
     # here, so that a client can be light
-    from milligray.exam.ct_exam import compute_ct_exam  # noqa: PLC0415
-    from milligray.exam.plan import check_beforehand  # noqa: PLC0415
-    from milligray.read import find_ct, read_labels  # noqa: PLC0415
     from milligray.report import (  # noqa: PLC0415
         result_document,
         write_json,
         write_organ_csv,
         write_result,
     )
+
+    result = _by_monte_carlo(task, stage) if task.network is None else _predicted(task, stage)
+    if task.tables_only:
+        write_organ_csv(result.organ_doses, place / "organ_doses.csv")
+        write_json(result_document(result), place / "result.json")
+    else:
+        write_result(result, place, overwrite=True, dose_grid=task.dose_grid)
+    return result
+
+
+def _predicted(task: ExamTask, stage: Callable[[str], None] | None) -> ExamResult:
+    from milligray.exam.predict_settings import PredictSettings  # noqa: PLC0415
+    from milligray.exam.predicted_exam import compute_predicted_exam  # noqa: PLC0415
+    from milligray.read import find_ct, read_labels  # noqa: PLC0415
+
+    exam, choice = task.exam, task.network
+    assert choice is not None  # noqa: S101 - told to the type checker
+    settings = PredictSettings.from_ct_settings(
+        replace(exam.settings, threads=task.threads), beyond_validity=choice.beyond_validity
+    )
+    network = _opened(choice.folder, task.threads)
+    if network.hash != choice.sha256:
+        raise DeviceError(f"the network in {choice.folder} has changed since the cohort began")
+    ct, protocol = find_ct(exam.input, exam.protocol, exam.series).read()
+    labels = None
+    if exam.organs is not None:
+        labels = read_labels(exam.organs, names=exam.organ_names)
+    return compute_predicted_exam(ct, protocol, labels, settings, network, stage=stage)
+
+
+@lru_cache(maxsize=1)
+def _opened(folder: Path, threads: int) -> "Network":
+    """Network of this worker, opened and checked once."""
+    from milligray.learn.network import open_network  # noqa: PLC0415
+
+    return open_network(folder, threads=threads)
+
+
+def _by_monte_carlo(task: ExamTask, stage: Callable[[str], None] | None) -> ExamResult:
+    from milligray.exam.ct_exam import compute_ct_exam  # noqa: PLC0415
+    from milligray.exam.plan import check_beforehand  # noqa: PLC0415
+    from milligray.read import find_ct, read_labels  # noqa: PLC0415
 
     exam = task.exam
     settings = replace(exam.settings, threads=task.threads)
@@ -146,13 +193,7 @@ def _compute(task: ExamTask, place: Path, stage: Callable[[str], None] | None) -
     labels = None
     if exam.organs is not None:
         labels = read_labels(exam.organs, names=exam.organ_names)
-    result = compute_ct_exam(handed_over.pop(), protocol, labels, settings, stage=stage)
-    if task.tables_only:
-        write_organ_csv(result.organ_doses, place / "organ_doses.csv")
-        write_json(result_document(result), place / "result.json")
-    else:
-        write_result(result, place, overwrite=True, dose_grid=task.dose_grid)
-    return result
+    return compute_ct_exam(handed_over.pop(), protocol, labels, settings, stage=stage)
 
 
 def kind_of(error: Exception) -> Kind:
