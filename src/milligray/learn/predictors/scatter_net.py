@@ -1,0 +1,137 @@
+"""Dose by an exact primary beam and a network for the photons that it scatters."""
+
+import numpy as np
+
+from milligray.learn.card import ModelCard
+from milligray.learn.inputs.organ_operator import organ_operator
+from milligray.learn.inputs.scatter_inputs import (
+    CHANNELS,
+    ScatterInputs,
+    dose_of_kerma_mgy,
+    photon_kerma_mgy,
+    scatter_inputs,
+)
+from milligray.learn.network import Network
+from milligray.learn.prediction import Prediction, predictor
+from milligray.learn.scan import Scan
+from milligray.typing import BoolArray, FloatArray
+
+SYSTEM = "scatter-net"
+MULTIPLE = 4
+"""Lengths that the network can halve twice."""
+LARGEST_LOG = 3.0
+
+
+@predictor(SYSTEM)
+def predict_scatter(scan: Scan, network: Network) -> Prediction:
+    """Organ doses and dose map of a scan.
+
+    Parameters
+    ----------
+    scan : Scan
+    network : Network
+        Members are those of a deep ensemble.
+
+    Returns
+    -------
+    Prediction
+
+    Notes
+    -----
+    Every member gives a photon field; organ doses are linear in it. Epistemic: standard deviation
+    of the organ's dose over the members. Aleatoric: mass-weighted mean of the voxels' predicted
+    standard deviations, i.e. with full correlation. The total is ``t sqrt(a^2 + e^2)``, with t of
+    the organ class from patients that the network was not fitted to, times the widening of the
+    domain.
+    """
+    inputs = scatter_inputs(scan)
+    kermas, relative = run_members(inputs, network)
+    operator = organ_operator(scan, inputs.grid)
+    doses = np.array([operator @ kerma.ravel() for kerma in kermas])
+    mean = doses.mean(axis=0)
+    kerma = kermas.mean(axis=0)
+    spread = operator @ (kerma * relative).ravel()
+    safe = np.maximum(mean, 1e-300)
+    aleatoric = spread / safe
+    epistemic = doses.std(axis=0, ddof=1) / safe if len(doses) > 1 else np.zeros_like(mean)
+    temperature = float(network.card.normalization.get("organ_temperature", 1.0))
+    widening, warnings, refusals = _judged(network.card, inputs)
+    total = np.maximum(temperature, 1.0) * np.hypot(aleatoric, epistemic) * widening
+    scale = min(temperature, 1.0)
+    dose = dose_of_kerma_mgy(scan, kerma, inputs.grid)
+    return Prediction(
+        names=scan.weights.names, mean_dose_mgy=mean, aleatoric=aleatoric * scale,
+        epistemic=epistemic * scale, total=total * scale, method=network.method,
+        grid=scan.patient.grid, dose_mgy=dose, warnings=warnings, refusals=refusals,
+    )  # fmt: skip
+
+
+def run_members(inputs: ScatterInputs, network: Network) -> tuple[FloatArray, FloatArray]:
+    """Photon fields of all members, and the voxels' relative standard deviation.
+
+    Parameters
+    ----------
+    inputs : ScatterInputs
+    network : Network
+
+    Returns
+    -------
+    kerma_mgy : ndarray, shape (n_members, 2, *grid.shape) [mGy]
+    relative : ndarray, shape grid.shape
+        k = 1, root of the mean variance over the members.
+    """
+    box = body_box(inputs.body > 0.0)
+    cut = inputs.channels[(slice(None), *box)]
+    padded = np.pad(cut, [(0, 0)] + [(0, -n % MULTIPLE) for n in cut.shape[1:]])
+    kermas, variance = [], np.zeros(inputs.grid.shape, dtype=np.float64)
+    for member in range(network.members):
+        found = network.run({"fields": padded[None]}, member)["correction"][0]
+        found = found[(slice(None), *(slice(0, n) for n in cut.shape[1:]))]
+        whole = np.zeros((3, *inputs.grid.shape), dtype=np.float32)
+        whole[(slice(None), *box)] = np.clip(found, [[[[-LARGEST_LOG]]]] * 2 + [[[[-20.0]]]],
+                                             LARGEST_LOG)  # fmt: skip
+        kermas.append(photon_kerma_mgy(inputs, whole[0], whole[1]))
+        variance += np.exp(whole[2])
+    return np.stack(kermas), np.sqrt(variance / network.members)
+
+
+def body_box(body: BoolArray) -> tuple[slice, slice, slice]:
+    """Smallest box around the body."""
+    found = []
+    for axis in range(3):
+        hit = np.flatnonzero(body.any(axis=tuple(a for a in range(3) if a != axis)))
+        found.append(slice(int(hit[0]), int(hit[-1]) + 1))
+    return found[0], found[1], found[2]
+
+
+def domain_features(inputs: ScatterInputs) -> tuple[tuple[str, ...], FloatArray]:
+    """What stands for the network's inputs in its domain: means and spreads over the dose.
+
+    Returns
+    -------
+    names : tuple of str
+    values : ndarray, shape (n_names,)
+    """
+    weight = (inputs.guess_mgy * inputs.body).ravel().astype(np.float64)
+    weight /= weight.sum()
+    values = np.clip(inputs.channels.reshape(len(CHANNELS), -1), -8.0, 8.0).astype(np.float64)
+    mean = values @ weight
+    spread = np.sqrt(np.maximum((values**2) @ weight - mean**2, 0.0))
+    varies = [i for i, name in enumerate(CHANNELS) if name not in ("bone_ratio", "mean_energy")]
+    names = tuple(f"{name}_mean" for name in CHANNELS)
+    return (
+        (*names, *(f"{CHANNELS[i]}_spread" for i in varies)),
+        np.concatenate([mean, spread[varies]]),
+    )
+
+
+def _judged(
+    card: ModelCard, inputs: ScatterInputs
+) -> tuple[float, tuple[str, ...], tuple[str, ...]]:
+    """Widening, warnings and refusals by the domain of the card."""
+    if card.domain is None:
+        return 1.0, (), ()
+    verdict = card.domain.judge(domain_features(inputs)[1])
+    if verdict.is_far:
+        return verdict.widening, (), (verdict.text(),)
+    return verdict.widening, (verdict.text(),) if verdict.is_outside else (), ()

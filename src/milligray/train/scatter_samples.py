@@ -1,0 +1,181 @@
+"""Samples of the scatter network: what it is given, and what it must find."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from milligray.dataset.kinds import Sample
+from milligray.dataset.reader import TrainingSet, open_set
+from milligray.dataset.recompute import spec_of
+from milligray.dataset.scan_case import open_scan
+from milligray.dataset.uncertainty import FLOOR_OF_REFERENCE
+from milligray.errors import InputError
+from milligray.learn.inputs.basis_materials import basis_densities
+from milligray.learn.inputs.coarse_grid import averaged
+from milligray.learn.inputs.scatter_inputs import ScatterInputs, scatter_inputs
+from milligray.learn.scan import Scan
+from milligray.typing import BoolArray, FloatArray
+
+KIND = "dose-maps"
+LEVELS_MULTIPLE = 4
+_ARRAYS = ("channels", "primary", "guess", "absorbing", "energy", "sigma", "mass", "weight")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScatterSample:
+    """One scan on the network's cubes, cropped to the body.
+
+    Parameters
+    ----------
+    channels : ndarray, shape (n_channels, z, y, x), float32
+    primary : ndarray, shape (2, z, y, x), float32 [mGy]
+    guess : ndarray, shape (z, y, x), float32 [mGy]
+    absorbing : ndarray, shape (2, z, y, x), float32 [g/cm3]
+        Of the body.
+    energy : ndarray, shape (z, y, x), float32 [mGy g/cm3]
+        Dose times density of the body: the truth.
+    sigma : ndarray, same shape [mGy g/cm3]
+        Its standard deviation.
+    mass : ndarray, same shape [g/cm3]
+        Density of the body.
+    weight : ndarray, same shape
+        1 where the truth is known, else 0.
+    bone_ratio : float
+    facts : dict
+        Sample, patient, split, protocol.
+    """
+
+    channels: FloatArray
+    primary: FloatArray
+    guess: FloatArray
+    absorbing: FloatArray
+    energy: FloatArray
+    sigma: FloatArray
+    mass: FloatArray
+    weight: FloatArray
+    bone_ratio: float
+    facts: dict[str, Any]
+
+
+def prepare_samples(
+    sets: tuple[Path, ...], cache: Path, splits: tuple[str, ...]
+) -> list[ScatterSample]:
+    """Samples of sets of dose maps; what was computed before is read from the cache.
+
+    Parameters
+    ----------
+    sets : tuple of Path
+        Made by ``milligray dataset make --kind dose-maps``.
+    cache : Path
+        Folder; made if absent.
+    splits : tuple of str
+    """
+    found = []
+    for path in sets:
+        training = open_set(path)
+        if training.kind != KIND:
+            raise InputError(f"{path} is a set of {training.kind}; the network needs {KIND}")
+        folder = cache / path.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for split in splits:
+            for name in training.samples(split):
+                file = folder / f"{name}.npz"
+                if not file.exists():
+                    _write(make_sample(training, name), file)
+                found.append(_read(file))
+    return found
+
+
+def open_sample(training: TrainingSet, name: str) -> tuple[Scan, Sample]:
+    """Scan of a stored sample, and the sample."""
+    sample = training.read(name)
+    spec = spec_of(dict(training.manifest), name, training.root)
+    scan = open_scan(spec, is_regridded=True, photons=float(sample.attributes["photons"]))
+    return scan, sample
+
+
+def make_sample(training: TrainingSet, name: str) -> ScatterSample:
+    """Bring a sample of a set of dose maps to the network's cubes."""
+    scan, sample = open_sample(training, name)
+    return scatter_sample(scan, scatter_inputs(scan), sample)
+
+
+def scatter_sample(scan: Scan, inputs: ScatterInputs, sample: Sample) -> ScatterSample:
+    """Inputs and truth on the network's cubes, cropped to the body."""
+    patient = scan.patient
+    dose, sigma, known = (np.zeros(patient.grid.shape, dtype=np.float32) for _ in range(3))
+    part = stored_slices(scan, sample)
+    stored = sample.arrays["dose"].values
+    relative = sample.arrays["relative_uncertainty"].values
+    dose[part], known[part] = stored, 1.0
+    floor = FLOOR_OF_REFERENCE * float(sample.attributes["reference_dose_mgy"])
+    sigma[part] = np.maximum(stored * relative, floor)
+    body_density = patient.density_g_cm3 * patient.body
+
+    def onto(values: FloatArray) -> FloatArray:
+        return averaged(values, patient.grid, inputs.grid)
+
+    # variances of voxels within a cube add up; the cube's mean has the sum over their number
+    per_cube = np.prod(inputs.grid.spacing_mm) / np.prod(patient.grid.spacing_mm)
+    variance = onto((sigma * body_density) ** 2) / per_cube
+    mass = onto(body_density)
+    box = _box(inputs.body > 0)
+    weight = ((onto(known) > 0.99) & (mass > 0.1)).astype(np.float32)
+    cut = (slice(None), *box)
+    return ScatterSample(
+        channels=inputs.channels[cut], primary=inputs.primary_mgy[cut], guess=inputs.guess_mgy[box],
+        absorbing=onto(basis_densities(patient)[1] * patient.body)[cut],
+        energy=onto(dose * body_density)[box], sigma=np.sqrt(variance)[box], mass=mass[box],
+        weight=weight[box], bone_ratio=inputs.bone_ratio,
+        facts={
+            key: sample.attributes[key]
+            for key in ("sample", "patient", "split", "tube_voltage_kv", "scanner",
+                        "kind_of_anatomy", "mean_diameter_mm")
+        },
+    )  # fmt: skip
+
+
+def stored_slices(scan: Scan, sample: Sample) -> slice:
+    """Slices of the scan's grid that the sample's maps stand for."""
+    grid = scan.patient.grid
+    first = float(sample.attributes["first_voxel_lps_mm"][2])
+    start = round((first - grid.axis_centers_mm(0)[0]) / grid.spacing_mm[0])
+    stored = sample.arrays["dose"].values.shape
+    if stored[1:] != grid.shape[1:] or not 0 <= start <= grid.shape[0] - stored[0]:
+        raise InputError(
+            f"sample {sample.attributes['sample']} does not fit its scan's grid; were images or"
+            " package changed since the set was made?"
+        )
+    return slice(start, start + stored[0])
+
+
+def _box(mask: BoolArray) -> tuple[slice, slice, slice]:
+    """Box around a mask."""
+    found = []
+    for axis in range(3):
+        other = tuple(a for a in range(3) if a != axis)
+        hit = np.flatnonzero(mask.any(axis=other))
+        low, high = int(hit[0]), int(hit[-1]) + 1
+        found.append(slice(low, high))
+    return found[0], found[1], found[2]
+
+
+def _write(sample: ScatterSample, file: Path) -> None:
+    partial = file.with_name(f".{file.stem}.partial.npz")
+    facts = np.array([sample.bone_ratio]), np.array(repr(sample.facts))
+    arrays = {name: getattr(sample, name).astype(np.float32) for name in _ARRAYS}
+    np.savez(partial, bone_ratio=facts[0], facts=facts[1], **arrays)
+    partial.replace(file)
+
+
+def _read(file: Path) -> ScatterSample:
+    import ast  # noqa: PLC0415
+
+    with np.load(file) as stored:
+        return ScatterSample(
+            bone_ratio=float(stored["bone_ratio"][0]),
+            facts=ast.literal_eval(str(stored["facts"])),
+            **{name: stored[name] for name in _ARRAYS},
+        )
