@@ -15,7 +15,7 @@ from milligray.learn.domain import InputDomain
 SCHEMA = "milligray-card/1"
 CARD = "card.json"
 SYSTEMS = ("deep-dose", "dose-unet", "radiomics-fcn", "scatter-net", "slice-mlp")
-_NUMBERS = re.compile(r"\[\s+([-+.,\deE\s]+?)\s+\]")  # lists of numbers go on one line
+_NUMBERS = re.compile(r"\[\n([-+.,\deE\s]+?)\n\s*\]")  # lists of numbers go on one line
 _HEX = set("0123456789abcdef")
 T = TypeVar("T")
 

@@ -23,7 +23,7 @@ def card(make_network):
             domain=fit_domain(rng.normal(size=(50, 2)), ("a", "b")),
             domains={"heart": fit_domain(rng.normal(size=(30, 1)), ("a",))},
             metrics={"organs": [{"organ": "heart", "error": 0.1}]},
-            references=("Somebody, somewhere",),
+            references=("Somebody, [ 1, 2 ] somewhere",),
         )
     )
 
@@ -34,6 +34,7 @@ def test_a_card_survives_its_file(card, tmp_path):
     assert card_document(again) == card_document(card)
     assert again.normalization == {"mean": [0.1, 2.0], "log": True, "names": ["a", "b"]}
     assert again.validity == card.validity
+    assert again.references == ("Somebody, [ 1, 2 ] somewhere",)
     x = np.random.default_rng(4).normal(size=(20, 2))
     assert again.domain is not None
     assert again.domain.distances(x) == pytest.approx(card.domain.distances(x), rel=1e-6)
