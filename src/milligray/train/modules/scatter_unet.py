@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-START = (0.0, 0.1, -5.0)
+START = (0.15, 0.1, -4.0)
 """Outputs of the untrained network: the guess as it is, bone a little above the primary's."""
 
 
