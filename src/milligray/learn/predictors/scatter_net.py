@@ -20,6 +20,8 @@ SYSTEM = "scatter-net"
 MULTIPLE = 4
 """Lengths that the network can halve twice."""
 LARGEST_LOG = 3.0
+LEAST_BODY = 0.3
+"""Share of a cube that must be body for the network's word to count there."""
 
 
 @predictor(SYSTEM)
@@ -80,6 +82,7 @@ def run_members(inputs: ScatterInputs, network: Network) -> tuple[FloatArray, Fl
     relative : ndarray, shape grid.shape
         k = 1, root of the mean variance over the members.
     """
+    known = inputs.body >= LEAST_BODY
     box = body_box(inputs.body > 0.0)
     cut = inputs.channels[(slice(None), *box)]
     padded = np.pad(cut, [(0, 0)] + [(0, -n % MULTIPLE) for n in cut.shape[1:]])
@@ -88,11 +91,44 @@ def run_members(inputs: ScatterInputs, network: Network) -> tuple[FloatArray, Fl
         found = network.run({"fields": padded[None]}, member)["correction"][0]
         found = found[(slice(None), *(slice(0, n) for n in cut.shape[1:]))]
         whole = np.zeros((3, *inputs.grid.shape), dtype=np.float32)
-        whole[(slice(None), *box)] = np.clip(found, [[[[-LARGEST_LOG]]]] * 2 + [[[[-20.0]]]],
-                                             LARGEST_LOG)  # fmt: skip
+        whole[(slice(None), *box)] = found
+        whole = extended(whole, known)
+        whole[:2] = np.clip(whole[:2], -LARGEST_LOG, LARGEST_LOG)
         kermas.append(photon_kerma_mgy(inputs, whole[0], whole[1]))
         variance += np.exp(whole[2])
     return np.stack(kermas), np.sqrt(variance / network.members)
+
+
+def extended(values: FloatArray, known: BoolArray, rounds: int = 2) -> FloatArray:
+    """Values beyond a mask: means of the neighbors that are known, as many rounds deep.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, *known.shape)
+        Only those of the mask count: the network was taught within the body.
+    known : ndarray of bool
+    rounds : int
+    """
+    found = np.where(known, values, 0.0)
+    weight = known.astype(np.float32)
+    for _ in range(rounds):
+        total, count = _sum_of_neighbors(found * weight), _sum_of_neighbors(weight)
+        new = (weight == 0.0) & (count > 0.0)
+        found = np.where(new, total / np.maximum(count, 1.0), found)
+        weight = np.where(new, np.float32(1.0), weight)
+    return np.asarray(found, dtype=np.float32)
+
+
+def _sum_of_neighbors(values: FloatArray) -> FloatArray:
+    """Sum over cubes of three voxels, along the last three axes."""
+    for axis in (-3, -2, -1):
+        wide = np.pad(values, [(0, 0)] * (values.ndim + axis) + [(1, 1)] + [(0, 0)] * (-1 - axis))
+        n = values.shape[axis]
+        values = sum(
+            (np.take(wide, range(shift, shift + n), axis=axis) for shift in range(3)),
+            start=np.zeros_like(values),
+        )
+    return values
 
 
 def body_box(body: BoolArray) -> tuple[slice, slice, slice]:
