@@ -24,7 +24,8 @@ class ImageAgreement:
     values : dict of str to float
         Voxelwise measures by name of `milligray.evaluate.errors_of_values.MEASURES`.
     structural_similarity : float
-        See `structural_similarity`; `data_range` states its scale.
+        See `structural_similarity`; `data_range` states its scale. NaN for maps of fewer than 7
+        voxels along an axis.
     peak_signal_to_noise_db : float
         See `peak_signal_to_noise_db`; `data_range` states its peak.
     data_range : float
@@ -53,10 +54,11 @@ def compare_images(
     """
     p, r = _maps(predicted, reference)
     mask = _mask(r, mask)
+    is_large = min(r.shape) >= SSIM_WINDOW
     return ImageAgreement(
         n_voxels=int(np.sum(mask)),
         values={name: measure.compute(p[mask], r[mask]) for name, measure in MEASURES.items()},
-        structural_similarity=structural_similarity(p, r, mask),
+        structural_similarity=structural_similarity(p, r, mask) if is_large else float("nan"),
         peak_signal_to_noise_db=peak_signal_to_noise_db(p, r, mask),
         data_range=float(r[mask].max()),
     )
