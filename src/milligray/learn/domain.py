@@ -91,8 +91,8 @@ class InputDomain:
     a hundred others. Both are measured on inputs that took no part in mean, covariance and ranges
     (folds by group, i.e. by patient), and q makes 99 % of these inputs have ``distance <= 1``. So
     one of a hundred good inputs is called outside: its uncertainty is widened a little, which is
-    cheap. Far is beyond 1.5 times the largest of them: no good input was nearly there. (Of further
-    good inputs with one skewed feature, 0.1 % are far after 60 held out, 0.001 % after 400.)
+    cheap. Far is beyond 1.5 times the largest of them: no good input was nearly there. Rates
+    of both, measured: docs/methods/networks.md.
 
     Widening is ``distance^2`` outside: the error of a linear fit grows in proportion to the
     distance, and a network has less reason than a line to go on as it was.

@@ -101,8 +101,8 @@ def refuse(network: str, reasons: tuple[str, ...], *, beyond_validity: bool = Fa
     """Raise InputError if there are reasons not to use a network, unless asked to go on."""
     if reasons and not beyond_validity:
         raise InputError(
-            f"{network} gives no dose here: {'; '.join(reasons)}. Use Monte Carlo, another network,"
-            " or ask to go beyond its validity"
+            f"{network} gives no dose here: {'; '.join(reasons)}. Use Monte Carlo or another"
+            " network; --force (beyond_validity=True) goes on all the same"
         )
 
 
