@@ -39,7 +39,7 @@ BATCHES = 10
 FIRST_SEED = 1000
 COLUMNS = (
     "phantom_diameter_mm", "height_mm", "low_mm", "high_mm", "energy_kev", "center_mgy_mm",
-    "periphery_mgy_mm", "relative_uncertainty",
+    "periphery_mgy_mm", "relative_uncertainty", "histories",
 )  # fmt: skip
 TARGET = Path(__file__).parent.parent / "src" / "milligray" / "data" / "ctdi" / "response.csv"
 HEAD = """\
@@ -170,7 +170,13 @@ def main() -> None:
                 height, low, high, energy, seed=seed, histories=arguments.histories,
                 threads=arguments.threads,
             )  # fmt: skip
-            done[key] = [*key, f"{center:.5g}", f"{periphery:.5g}", f"{relative:.3g}"]
+            done[key] = [
+                *key,
+                f"{center:.5g}",
+                f"{periphery:.5g}",
+                f"{relative:.3g}",
+                arguments.histories,
+            ]
             writer.writerow(done[key])
             file.flush()
         print(f"{len(done)} of {len(wanted)} cells")
@@ -179,9 +185,8 @@ def main() -> None:
         with TARGET.open("w", newline="") as file:
             file.write(HEAD.format(stamp=sources_stamp()[:12]))
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*COLUMNS, "histories"])
-            for cell in wanted:
-                writer.writerow([*done[tuple(f"{v:g}" for v in cell)], arguments.histories])
+            writer.writerow(COLUMNS)
+            writer.writerows(done[tuple(f"{v:g}" for v in cell)] for cell in wanted)
 
 
 if __name__ == "__main__":

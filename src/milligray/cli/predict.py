@@ -150,7 +150,9 @@ def _run(
             )  # fmt: skip
         network = open_network(folder, threads=settings.threads)
         ct, scan = found.read()
-        result = compute_predicted_exam(ct, scan, labels, settings, network, stage=line.stage)
+        result = compute_predicted_exam(
+            ct, scan, labels, settings, network, histograms=not tables_only, stage=line.stage
+        )
         del ct
         line.stage("report")
         write_result(

@@ -3,8 +3,10 @@
 import math
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from milligray.transport.monte_carlo.engine import Progress
+if TYPE_CHECKING:
+    from milligray.transport.monte_carlo.engine import Progress
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -22,7 +24,7 @@ class ProgressLine:
         """A stage begins."""
         self._show(f"{name} ...", end=not self.is_terminal)
 
-    def transport(self, state: Progress) -> None:
+    def transport(self, state: "Progress") -> None:
         """State of the running transport."""
         now = time.monotonic()
         if not self.is_terminal and now - self.last < SECONDS_BETWEEN_LINES:

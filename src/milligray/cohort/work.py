@@ -164,7 +164,9 @@ def _predicted(task: ExamTask, stage: Callable[[str], None] | None) -> ExamResul
     labels = None
     if exam.organs is not None:
         labels = read_labels(exam.organs, names=exam.organ_names)
-    return compute_predicted_exam(ct, protocol, labels, settings, network, stage=stage)
+    return compute_predicted_exam(
+        ct, protocol, labels, settings, network, histograms=not task.tables_only, stage=stage
+    )
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,6 +17,7 @@ from milligray.transport.deposit import EnergyDeposit
 PACKAGES = ("numpy", "numba", "scipy", "xraylib", "mucoeff", "spekpy", "pydicom", "nibabel")
 
 
+@cache
 def package_version(name: str) -> str:
     """Version of an installed package, "" if it is absent."""
     try:
@@ -24,6 +26,7 @@ def package_version(name: str) -> str:
         return ""
 
 
+@cache
 def processor() -> str:
     """Name of the processor, as the system tells it."""
     try:

@@ -55,6 +55,7 @@ def compute_predicted_exam(
     settings: PredictSettings,
     network: Network,
     *,
+    histograms: bool = True,
     stage: Callable[[str], None] | None = None,
 ) -> ExamResult:
     """Organ doses of a CT scan by a network, with all that explains them.
@@ -69,6 +70,8 @@ def compute_predicted_exam(
     network : Network
         Its card may say, in ``normalization``, the voxel size of its patients (``voxel_size_mm``)
         and that their CT is to be interpolated to it first (``regrid``).
+    histograms : bool
+        Dose-volume histograms of the organs, for the report.
     stage : callable, optional
         Told the name of each stage as it begins.
 
@@ -124,7 +127,9 @@ def compute_predicted_exam(
     with clock("score"):
         rows = _rows(scan, prediction)
         dose = _dose_map(prediction)
-        dvh = organ_dose_volume_histograms(dose, organs, patient) if dose is not None else {}
+        dvh = {}
+        if histograms and dose is not None:
+            dvh = organ_dose_volume_histograms(dose, organs, patient)
     if labels is not None:
         inputs["labels"] = labels.input_sha256
     inputs |= calibration_input(settings.calibration)

@@ -108,19 +108,20 @@ def organ_dose_volume_histograms(
     row_of_label[labels] = np.arange(labels.size, dtype=np.int32)
     nz, ny, nx = dose.grid.shape
     counts = np.zeros((labels.size, ny * nx), dtype=np.int32)
+    seen = np.zeros(labels.size, dtype=np.bool_)
     found: list[list[tuple[FloatArray, FloatArray]]] = [[] for _ in labels]
     for k in range(nz):
         first = max(0, block[0] * k - offset[0])
         last = min(organs.grid.shape[0], block[0] * (k + 1) - offset[0])
         if last <= first:
             continue
-        _count_kernel(organs.labels[first:last], row_of_label, block, offset, ny, nx, counts)
+        _count_kernel(organs.labels[first:last], row_of_label, block, offset, ny, nx, counts, seen)
         plane = dose.dose_mgy[k].ravel()
-        for row, count in enumerate(counts):
-            hit = np.flatnonzero(count)
-            if hit.size:
-                found[row].append((plane[hit], count[hit].astype(np.float32)))
-        counts[:] = 0
+        for row in np.flatnonzero(seen):
+            hit = np.flatnonzero(counts[row])
+            found[row].append((plane[hit], counts[row, hit].astype(np.float32)))
+            counts[row] = 0
+        seen[:] = False
     return {
         organs.names[int(label)]: dose_volume_histogram(
             np.concatenate([d for d, _ in parts]),
@@ -146,8 +147,11 @@ def _relation(
 
 
 @voxel_loop
-def _count_kernel(slab, row_of_label, block, offset, ny, nx, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Add the organ voxels of a slab of slices to the transport voxels of their plane."""
+def _count_kernel(slab, row_of_label, block, offset, ny, nx, counts, seen):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add the organ voxels of a slab of slices to the transport voxels of their plane.
+
+    `seen` tells in which rows there are any.
+    """
     for c in range(slab.shape[0]):
         for b in range(slab.shape[1]):
             j = (b + offset[1]) // block[1]
@@ -158,3 +162,4 @@ def _count_kernel(slab, row_of_label, block, offset, ny, nx, counts):  # type: i
                 i = (a + offset[2]) // block[2]
                 if row >= 0 and 0 <= i < nx:
                     counts[row, j * nx + i] += 1
+                    seen[row] = True
