@@ -11,9 +11,15 @@ from milligray.dataset.uncertainty import FLOOR_OF_REFERENCE
 from milligray.dataset.voxel_precision import transport_to_voxel_precision, voxel_statistics
 from milligray.draws import fraction
 from milligray.errors import InputError
+from milligray.learn.inputs.cylinder_dose import (
+    CYLINDER_DIAMETER_MM,
+    SCATTER_MM,
+    cylinder_dose,
+)
 from milligray.learn.inputs.electron_density import relative_electron_density
 from milligray.learn.inputs.slab import (
-    path_lengths_mm,
+    correction_factor,
+    path_from_tube_mm,
     rotated_patient,
     slab_grid,
     water_cylinder_on,
@@ -25,11 +31,6 @@ from milligray.source.position_source import make_position_source
 from milligray.source.spectrum import effective_water_mu_per_mm
 from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Grid
-
-CYLINDER_DIAMETER_MM = 320.0
-SCATTER_MM = 100.0
-"""Patient beyond the slab along z that scatters into it."""
-LARGEST_FACTOR = 1e3
 
 
 @register(
@@ -53,12 +54,14 @@ def build_source_positions(spec: SampleSpec, threads: int) -> Sample:
     ]
     angle = [2.0 * math.pi * fraction(*spec.key, "angle", n) for n in range(len(z))]
 
-    cylinder_grid = slab_grid(wide, size, iso, 0.0)
-    cylinder = water_cylinder_on(cylinder_grid, iso, CYLINDER_DIAMETER_MM)
-    water, water_statistics = _dose(
-        case, cylinder, 0.0, spec, "cylinder", threads, cylinder.density_g_cm3 > 0.5
-    )
+    depth, lateral, n_z = spec.settings.slab_shape
+    water = cylinder_dose(
+        case.source, (n_z, depth, lateral), size, threads=threads,
+        device=spec.exam.settings.device,
+    )  # fmt: skip
+    cylinder = water_cylinder_on(slab_grid(wide, size, iso, 0.0), iso, CYLINDER_DIAMETER_MM)
     water_path = _path(cylinder, case, 0.0)
+    in_beam = (cylinder.density_g_cm3 > 0.5) & beam_region(cylinder.grid, case, 0.0)
     mu = effective_water_mu_per_mm(case.source.field.spectrum)
     found: dict[str, list[FloatArray]] = {
         name: [] for name in ("density", "correction_factor", "dose", "uncertainty", "body")
@@ -68,11 +71,9 @@ def build_source_positions(spec: SampleSpec, threads: int) -> Sample:
         grid = slab_grid(wide, size, iso, place)
         patient = rotated_patient(case.patient, grid, isocenter_mm=iso, angle_rad=turn)
         dose, reached = _dose(case, patient, place, spec, number, threads, patient.body)
-        factor = np.exp(mu * (water_path - _path(patient, case, place)))
+        factor = correction_factor(mu, water_path, _path(patient, case, place))
         found["density"].append(relative_electron_density(patient)[cut])
-        found["correction_factor"].append(
-            np.clip(factor, 1.0 / LARGEST_FACTOR, LARGEST_FACTOR)[cut]
-        )
+        found["correction_factor"].append(factor[cut])
         found["dose"].append(dose.dose_mgy[cut])
         found["uncertainty"].append(dose.relative_uncertainty[cut])
         found["body"].append(patient.body[cut].astype(np.float32))
@@ -87,9 +88,11 @@ def build_source_positions(spec: SampleSpec, threads: int) -> Sample:
         "dose": per_value(found["dose"], per, "of the photons of one rotation from here"),
         "relative_uncertainty": per_value(found["uncertainty"], "1", "of the dose, k = 1"),
         "body": per_value(found["body"], "", "1 in the patient", np.uint8),
-        "cylinder_dose": per_value(water.dose_mgy[cut], per, "the same in the water cylinder"),
+        "cylinder_dose": per_value(
+            water.dose_mgy / case.ctdi.weighted_mgy, per, "the same in the water cylinder"
+        ),
         "cylinder_relative_uncertainty": per_value(
-            water.relative_uncertainty[cut], "1", "of the cylinder's dose, k = 1"
+            water.relative_uncertainty, "1", "of the cylinder's dose, k = 1"
         ),
         "position_z": per_value(z, "mm", "of the tube", np.float64),
         "position_angle": per_value(angle, "rad", "0 front, pi/2 right", np.float64),
@@ -116,7 +119,9 @@ def build_source_positions(spec: SampleSpec, threads: int) -> Sample:
             "p95_relative_uncertainty": float(
                 np.mean([s["p95_relative_uncertainty"] for s in statistics])
             ),
-            "cylinder_mean_relative_uncertainty": water_statistics["mean_relative_uncertainty"],
+            "cylinder_mean_relative_uncertainty": float(
+                water.relative_uncertainty[in_beam[cut]].mean()
+            ),
             "histories": sum(int(s["histories"]) for s in statistics),
         },
     )  # fmt: skip
@@ -158,9 +163,11 @@ def _dose(
 
 
 def _path(patient: Patient, case: ScanCase, z_mm: float) -> FloatArray:
-    iso = case.source.isocenter_lps_mm
-    focal = np.array([iso[0], iso[1] - case.source.field.focal_radius_mm, z_mm])
-    return path_lengths_mm(relative_electron_density(patient), patient.grid, focal)
+    return path_from_tube_mm(
+        relative_electron_density(patient), patient.grid,
+        focal_radius_mm=case.source.field.focal_radius_mm,
+        isocenter_mm=case.source.isocenter_lps_mm, z_mm=z_mm,
+    )  # fmt: skip
 
 
 def _transport_shape(

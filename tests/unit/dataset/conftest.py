@@ -97,6 +97,7 @@ class Here:
 @pytest.fixture(autouse=True)
 def _short_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("milligray.dataset.voxel_precision.PILOT_HISTORIES", 60_000)
+    monkeypatch.setattr("milligray.learn.inputs.cylinder_dose.HISTORIES", 200_000)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,9 @@ from milligray.typing import FloatArray
 from milligray.volume import Grid, Volume
 
 SUB_VOXELS = 2
+LARGEST_FACTOR = 1e3
+AIR_BELOW = 0.02
+"""Electron density over water's that counts as nothing on a path."""
 _AIR_HU = -1000.0
 _STEP = 0.5
 
@@ -129,6 +132,40 @@ def path_lengths_mm(density: FloatArray, grid: Grid, focal_lps_mm: FloatArray) -
     focal = grid.to_index_kji(focal_lps_mm)
     _trace(np.ascontiguousarray(density, dtype=np.float32), focal, spacing, _STEP, out)
     return out
+
+
+def path_from_tube_mm(
+    density: FloatArray, grid: Grid, *, focal_radius_mm: float, isocenter_mm: tuple[float, float],
+    z_mm: float,
+) -> FloatArray:  # fmt: skip
+    """Path through matter from the tube at angle 0 to every voxel; air counts as nothing.
+
+    Parameters
+    ----------
+    density : ndarray, shape ``grid.shape``
+        Relative electron density.
+    grid : Grid
+        From `slab_grid`, or a part of it that holds all matter.
+    focal_radius_mm : float [mm]
+    isocenter_mm : (x, y) [mm]
+    z_mm : float [mm]
+        Of the tube.
+
+    Returns
+    -------
+    ndarray, shape ``grid.shape``, float32 [mm]
+    """
+    matter = np.where(density < AIR_BELOW, np.float32(0.0), density)
+    focal = np.array([isocenter_mm[0], isocenter_mm[1] - focal_radius_mm, z_mm])
+    return path_lengths_mm(matter, grid, focal)
+
+
+def correction_factor(
+    mu_per_mm: float, cylinder_path_mm: FloatArray, patient_path_mm: FloatArray
+) -> FloatArray:
+    """``exp(mu (path in the water cylinder - path in the patient))``, within 1e-3 ... 1e3."""
+    factor = np.exp(mu_per_mm * (cylinder_path_mm - patient_path_mm))
+    return np.asarray(np.clip(factor, 1.0 / LARGEST_FACTOR, LARGEST_FACTOR), dtype=np.float32)
 
 
 def _finer(grid: Grid) -> Grid:
