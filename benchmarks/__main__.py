@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from benchmarks.context import REPOSITORY, Context
 
-THEMES = ("startup", "speed", "exam", "threads", "tg195", "peers", "hotspots", "large")
+THEMES = ("startup", "speed", "exam", "predict", "threads", "tg195", "peers", "hotspots", "large")
 RESULTS = REPOSITORY / "benchmarks" / "results"
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 README = REPOSITORY / "README.md"
