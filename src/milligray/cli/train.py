@@ -19,7 +19,7 @@ def train(
         typer.Option("--data", metavar="SET", help="Directory of a training set; repeat for more."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Directory; the network goes into OUT/NAME.")
+        Path | None, typer.Option("--out", help="Directory; the network's folder goes into it.")
     ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="At most (default: the recipe's).")
@@ -61,7 +61,7 @@ def train(
     json_output: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a network; OUT/NAME then holds its ONNX files, its card and its history."""
+    """Train a network: a folder of OUT with its ONNX files, its card and its history."""
     if name == "list":
         _list(json_output=json_output)
         return
@@ -69,21 +69,27 @@ def train(
     from milligray.errors import InputError
     from milligray.train.extras import require_torch
     from milligray.train.output import prepare_output
-    from milligray.train.recipes import find_recipe, parse_options, settings_of
+    from milligray.train.recipes import (
+        find_recipe,
+        network_name,
+        parse_options,
+        settings_of,
+    )
 
     require_torch()
     recipe = find_recipe(name)
     if not data or out is None:
         raise InputError(f"milligray train {name} needs --data SET and --out DIR")
     options = parse_options(recipe, option or ())
+    target = out / network_name(recipe, options)
     line = TrainingLine(quiet=quiet)
     settings = settings_of(
-        recipe, folder=out / name / "fit", epochs=epochs, patience=patience,
+        recipe, folder=target / "fit", epochs=epochs, patience=patience,
         learning_rate=learning_rate, batch_size=batch_size, seed=seed, threads=threads,
         device=device, precision=precision, max_minutes=max_minutes, resume=resume,
         progress=line.show,
     )  # fmt: skip
-    prepare_output(out / name, resume=resume, overwrite=overwrite)
+    prepare_output(target, resume=resume, overwrite=overwrite)
     try:
         folder = recipe.train(tuple(data), out, settings, options)
     finally:

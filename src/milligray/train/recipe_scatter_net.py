@@ -48,6 +48,7 @@ TEMPERATURE_LEVEL = 0.95
 @recipe(
     SYSTEM,
     title="exact primary beam by ray tracing + U-Net for the scattered photons",
+    network="scatter-net-head-neck",
     options=OPTIONS,
     defaults=DEFAULTS,
 )

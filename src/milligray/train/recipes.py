@@ -30,11 +30,13 @@ class Recipe:
     Parameters
     ----------
     name : str
-        Of the system, and of the network's folder.
+        Of the system.
     title : str
     train : callable
-        ``(sets, out, settings, options) -> out/<name>``, which then holds ``card.json``,
+        ``(sets, out, settings, options) -> out/<network>``, which then holds ``card.json``,
         ``history.csv`` and the ONNX files.
+    network : str
+        Name of the network and of its folder, unless its option ``name`` says otherwise.
     options : mapping of str to str
         Options that it knows, and what they mean.
     defaults : mapping of str to value
@@ -44,6 +46,7 @@ class Recipe:
     name: str
     title: str
     train: Train
+    network: str
     options: Mapping[str, str]
     defaults: Mapping[str, Any]
 
@@ -55,6 +58,7 @@ def recipe(
     name: str,
     *,
     title: str,
+    network: str | None = None,
     options: Mapping[str, str] | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> Callable[[Train], Train]:
@@ -65,6 +69,8 @@ def recipe(
     name : str
         One of `MODULES`.
     title : str
+    network : str, optional
+        Name of the network (default: that of the recipe).
     options : mapping of str to str, optional
         Names of ``--option`` values, and what they mean.
     defaults : mapping, optional
@@ -77,8 +83,8 @@ def recipe(
         if name in _RECIPES:
             raise ValueError(f"recipe {name!r} is registered twice")
         _RECIPES[name] = Recipe(
-            name=name, title=title, train=train, options=dict(options or {}),
-            defaults=dict(defaults or {}),
+            name=name, title=title, train=train, network=network or name,
+            options=dict(options or {}), defaults=dict(defaults or {}),
         )  # fmt: skip
         return train
 
@@ -110,6 +116,14 @@ def find_recipe(name: str) -> Recipe:
                 raise
             raise InputError(f"this version has no recipe for {name}") from error
     return _RECIPES[name]
+
+
+def network_name(chosen: Recipe, options: Mapping[str, str]) -> str:
+    """Name of the network that a recipe will make; raises InputError if it is no folder's."""
+    name = options.get("name", chosen.network)
+    if Path(name).name != name or name.startswith("."):
+        raise InputError(f"name of a network must be the name of a folder, got {name!r}")
+    return name
 
 
 def settings_of(chosen: Recipe, **given: Any) -> FitSettings:  # noqa: ANN401 - its fields

@@ -6,7 +6,13 @@ import pytest
 
 from milligray.errors import InputError
 from milligray.train import recipes
-from milligray.train.recipes import find_recipe, parse_options, recipe, settings_of
+from milligray.train.recipes import (
+    find_recipe,
+    network_name,
+    parse_options,
+    recipe,
+    settings_of,
+)
 
 
 @pytest.fixture
@@ -55,6 +61,14 @@ def test_settings_come_from_the_user_then_the_recipe_then_the_rest(made):
     settings = settings_of(made, folder=Path("fit"), epochs=None, seed=3)
     assert (settings.epochs, settings.seed, settings.patience) == (7, 3, 20)
     assert settings_of(made, folder=Path("fit"), epochs=2).epochs == 2
+
+
+def test_a_network_may_have_a_name_of_its_own(made):
+    assert network_name(made, {}) == "slice-mlp"
+    assert network_name(made, {"name": "slice-mlp-chest"}) == "slice-mlp-chest"
+    for wrong in ("../up", "a/b", ".", ".hidden"):
+        with pytest.raises(InputError, match="name of a folder"):
+            network_name(made, {"name": wrong})
 
 
 def test_options_are_those_of_the_recipe(made):
