@@ -18,6 +18,7 @@ from milligray.errors import (
     StatisticsError,
     TableRangeError,
 )
+from milligray.learn.shelf import list_networks
 from milligray.transport.monte_carlo import devices
 from milligray.transport.monte_carlo.engine import Progress
 
@@ -133,6 +134,7 @@ def test_info_names_versions_scanners_and_the_cache(call):
     assert document["packages"]["numba"]
     assert "generic" in document["scanners"]
     assert "cuda" in document["devices"]
+    assert document["networks"] == list(list_networks())
     code, out, _ = call("info")
     assert "schneider2000" in out
 

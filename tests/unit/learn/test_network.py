@@ -1,13 +1,15 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from milligray.errors import FormatError, InputError
 from milligray.learn import shelf
-from milligray.learn.card import CARD, ArraySpec
+from milligray.learn.card import CARD, ArraySpec, read_card
+from milligray.learn.card_page import card_markdown
 from milligray.learn.network import open_network
 from milligray.learn.shelf import find_network, list_networks
 
@@ -118,3 +120,11 @@ def test_every_shipped_network_is_whole():
         assert network.card.name == name
         assert network.card.license
         assert network.card.validity.limits, f"{name} must state its limits"
+
+
+@pytest.mark.parametrize("name", list_networks())
+def test_the_page_of_a_shipped_network_is_that_of_its_card(name):
+    page = Path(__file__).parents[3] / "docs" / "networks" / f"{name}.md"
+    assert page.is_file(), "run tools/write_network_pages.py"
+    card = read_card(find_network(name))
+    assert page.read_text(encoding="utf-8") == card_markdown(card), "tools/write_network_pages.py"
