@@ -24,6 +24,7 @@ def _register() -> None:
     from milligray.cli.cohort import cohort
     from milligray.cli.ct_dose import ct_dose, demo
     from milligray.cli.dataset import app as dataset
+    from milligray.cli.evaluate import app as evaluate
     from milligray.cli.info import info
     from milligray.cli.phantom import phantom_app
     from milligray.cli.predict import predict
@@ -38,6 +39,7 @@ def _register() -> None:
     app.add_typer(dataset, name="dataset")
     app.add_typer(phantom_app, name="phantom")
     app.command("train")(train)
+    app.add_typer(evaluate, name="evaluate")
     app.command("validate")(validate)
     app.command("spectrum")(spectrum)
     app.command("info")(info)
