@@ -78,8 +78,8 @@ def predict_manifest(
                     "ranges": {fact: list(v) for fact, v in card.validity.ranges.items()},
                 },
                 "limits": list(card.validity.limits),
-                "data": dict(card.data),
-                "training": dict(card.training),
+                "data": _counted(card.data),
+                "training": card.training.get("command", ""),
                 "references": list(card.references),
             }
         ],
@@ -97,3 +97,14 @@ def predict_manifest(
         },
         "validation": f"errors on unseen patients: card of {card.name}, docs/validation",
     }
+
+
+def _counted(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Data of a card with numbers of patients in place of their names."""
+    patients = data.get("patients")
+    if not isinstance(patients, Mapping):
+        return dict(data)
+    counts = {
+        split: len(names) if isinstance(names, list) else names for split, names in patients.items()
+    }
+    return {**data, "patients": counts}

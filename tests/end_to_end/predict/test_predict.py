@@ -58,11 +58,13 @@ def test_organ_doses_are_those_of_the_network(predict, make_network):
 
 
 def test_result_says_all_that_is_needed_to_predict_again(predict, make_network):
-    outcome, out = predict(make_network(), "--json")
+    data = {"patients": {"train": ["a", "b"]}}
+    outcome, out = predict(make_network(data=data), "--json")
     document = json.loads((out / "result.json").read_text())
     assert json.loads(outcome.out) == document
     model = document["models"][0]
     assert model["name"] == "linear"
+    assert model["data"] == {"patients": {"train": 2}}
     assert set(model["files"]) == {"member_0.onnx", "member_1.onnx"}
     assert document["method"] == f"network:linear@{model['sha256'][:8]}" == model["method"]
     assert document["versions"]["onnxruntime"]
