@@ -28,7 +28,12 @@ from milligray.train.export import export_onnx
 from milligray.train.fit import Fitted, fit, seed_all
 from milligray.train.modules.scatter_unet import ScatterUnetConfig
 from milligray.train.recipes import recipe
-from milligray.train.scatter_fit import ScatterFit, ScatterPatches, WholeScans
+from milligray.train.scatter_fit import (
+    ScatterFit,
+    ScatterPatches,
+    WholeScans,
+    standardization,
+)
 from milligray.train.scatter_samples import ScatterSample, open_sample, prepare_samples
 from milligray.train.settings import FitSettings
 
@@ -79,9 +84,11 @@ def train_scatter_net(
     validation = prepare_samples(sets, cache, ("validation",))
     if not train or not validation:
         raise InputError("the sets need finished samples of training and of validation patients")
+    center, scale = standardization(train)
     config = ScatterUnetConfig(
-        inputs=len(CHANNELS), channels=_three(options.get("channels", "8,24,48"))
-    )
+        inputs=len(CHANNELS), channels=_three(options.get("channels", "8,24,48")),
+        center=center, scale=scale,
+    )  # fmt: skip
     patches = int(options.get("patches", "4"))
     fits: list[Fitted] = []
     for member in range(int(options.get("members", "3"))):

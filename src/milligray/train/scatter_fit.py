@@ -15,8 +15,8 @@ from milligray.train.scatter_samples import LEVELS_MULTIPLE, ScatterSample
 
 PATCH = (24, 32, 40)
 POOL = 4
-POOLED_SIGMA, POOLED_SHARE = 0.01, 0.25
-"""Errors of cubes of POOL voxels are what organs feel: judged against 1 %, with this weight."""
+VOXEL_SIGMA, POOLED_SIGMA, VARIANCE_SHARE = 0.02, 0.01, 0.1
+"""Relative errors count in units of these; those of cubes of POOL voxels are what organs feel."""
 
 Batch = dict[str, Tensor]
 
@@ -61,6 +61,19 @@ class WholeScans(Dataset[Batch]):
         sample = self.samples[index]
         shape = tuple(-(-n // LEVELS_MULTIPLE) * LEVELS_MULTIPLE for n in sample.guess.shape)
         return _tensors(sample, (slice(None),) * 3, shape, is_mirrored=False)
+
+
+def _softened(squared: Tensor) -> Tensor:
+    """``sqrt(1 + x^2) - 1`` of x^2: squares of small errors, sizes of large ones."""
+    return torch.sqrt(1.0 + squared) - 1.0
+
+
+def standardization(samples: list[ScatterSample]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Center and scale of the channels over the bodies: median and half the 16-84 % range."""
+    inside = [s.channels[:, s.weight > 0][:, ::7] for s in samples]
+    low, middle, high = np.percentile(np.concatenate(inside, axis=1), [16, 50, 84], axis=1)
+    spread = np.maximum(0.5 * (high - low), 0.02)
+    return tuple(float(v) for v in middle), tuple(float(v) for v in spread)
 
 
 def _tensors(
@@ -140,9 +153,12 @@ class ScatterFit(LightningModule):
         scale = torch.where(mask > 0, energy.detach(), torch.ones_like(energy)).clamp_min(1e-12)
         truth = batch["energy"] / scale
         relative = energy / scale
-        voxels = heteroscedastic_loss(
-            relative, found[:, 2], truth, sigma_floor=batch["sigma"] / scale, mask=mask
+        noise = batch["sigma"] / scale
+        # the variance learns from the errors, the dose does not learn from the variance
+        variance = heteroscedastic_loss(
+            relative.detach(), found[:, 2], truth, sigma_floor=noise, mask=mask
         )
+        voxels = masked_mean(_softened((relative - truth) ** 2 / (VOXEL_SIGMA**2 + noise**2)), mask)
         pool = nn.functional.avg_pool3d
         p_energy, p_truth, p_variance, p_mask = (
             pool(part[:, None], POOL)
@@ -151,11 +167,11 @@ class ScatterFit(LightningModule):
         )  # fmt: skip
         p_scale = p_energy.detach().clamp_min(1e-12)
         error = (p_energy - p_truth) / p_scale
-        noise = p_variance / (POOL**3 * p_scale**2)
+        p_noise = p_variance / (POOL**3 * p_scale**2)
         wide = p_mask * (p_mask > 0.25)
-        pooled = masked_mean(error**2 / (POOLED_SIGMA**2 + noise), wide)
+        pooled = masked_mean(_softened(error**2 / (POOLED_SIGMA**2 + p_noise)), wide)
         return {
-            "loss": voxels + POOLED_SHARE * pooled,
+            "loss": voxels + pooled + VARIANCE_SHARE * variance,
             "voxel_error": masked_mean((relative - truth).abs(), mask).detach(),
             "pooled_error": masked_mean(error.abs(), wide).detach(),
         }

@@ -19,17 +19,21 @@ class ScatterUnetConfig:
         Channels in.
     channels : tuple of int
         At full, half and quarter resolution.
+    center, scale : tuple of float
+        Of the inputs, by channel: taken away, and divided by; default 0 and 1.
     limit : float
-        Inputs are clipped to +- this.
+        What is left is clipped to +- this.
     """
 
     inputs: int
-    channels: tuple[int, int, int] = (16, 32, 48)
-    limit: float = 8.0
+    channels: tuple[int, int, int] = (8, 24, 48)
+    center: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    limit: float = 6.0
 
 
 class ScatterUnet(nn.Module):
-    """Three levels, residual blocks, no normalization: shift and scale of the inputs carry meaning.
+    """Three levels, residual blocks, no normalization within: levels of the inputs carry meaning.
 
     Parameters
     ----------
@@ -42,10 +46,16 @@ class ScatterUnet(nn.Module):
     variance of the relative error.
     """
 
+    center: Tensor
+    scale: Tensor
+
     def __init__(self, config: ScatterUnetConfig) -> None:
         super().__init__()
         self.config = config
         a, b, c = config.channels
+        for name, values, default in (("center", config.center, 0.0), ("scale", config.scale, 1.0)):
+            full = torch.tensor(values or (default,) * config.inputs, dtype=torch.float32)
+            self.register_buffer(name, full[:, None, None, None])
         self.enter = nn.Conv3d(config.inputs, a, 1)
         self.first = _Residual(a)
         self.down1 = nn.Conv3d(a, b, 2, stride=2)
@@ -63,7 +73,8 @@ class ScatterUnet(nn.Module):
     def forward(self, fields: Tensor) -> Tensor:
         """Correct the guess; see the class."""
         limit = self.config.limit
-        full = self.first(nn.functional.relu(self.enter(torch.clamp(fields, -limit, limit))))
+        standard = torch.clamp((fields - self.center) / self.scale, -limit, limit)
+        full = self.first(nn.functional.relu(self.enter(standard)))
         half = self.second(nn.functional.relu(self.down1(full)))
         quarter = self.third(nn.functional.relu(self.down2(half)))
         half = self.fourth(nn.functional.relu(self.up2(quarter)) + half)
