@@ -53,6 +53,7 @@ def summarize_errors(
     pairs: ValuePairs,
     *,
     measures: Sequence[str] | None = None,
+    with_interval: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     confidence: float = 0.95,
     seed: int = 1,
@@ -64,6 +65,8 @@ def summarize_errors(
     pairs : ValuePairs
     measures : sequence of str, optional
         Names in `MEASURES`; default all.
+    with_interval : sequence of str, optional
+        Those of the measures whose interval is wanted; default all.
     resamples : int
         Draws of the bootstrap; 0 for no intervals (NaN).
     confidence : float
@@ -74,7 +77,8 @@ def summarize_errors(
     ErrorSummary
     """
     names = tuple(MEASURES) if measures is None else tuple(measures)
-    unknown = [name for name in names if name not in MEASURES]
+    drawn = names if with_interval is None else tuple(with_interval)
+    unknown = [name for name in (*names, *drawn) if name not in MEASURES]
     if unknown:
         raise InputError(f"unknown measures {unknown}; there are {', '.join(MEASURES)}")
     n_missing = pairs.n_missing
@@ -90,10 +94,10 @@ def summarize_errors(
         }
 
     def compute(rows: npt.NDArray[np.intp]) -> list[float]:
-        return [MEASURES[name].compute(p[rows], r[rows]) for name in names]
+        return [MEASURES[name].compute(p[rows], r[rows]) for name in drawn]
 
-    low = high = np.full(len(names), np.nan)
-    if resamples > 0 and r.size:
+    low = high = np.full(len(drawn), np.nan)
+    if resamples > 0 and r.size and drawn:
         low, high = patient_bootstrap(
             compute, pairs.patients, resamples=resamples, confidence=confidence, seed=seed
         )
@@ -102,8 +106,8 @@ def summarize_errors(
         n_missing=n_missing,
         n_not_positive=int(np.sum(r <= 0)),
         n_patients=len(set(pairs.patients.tolist())),
-        values=dict(zip(names, compute(np.arange(r.size)), strict=True)),
-        intervals={name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)},
+        values={name: MEASURES[name].compute(p, r) for name in names},
+        intervals={name: (float(a), float(b)) for name, a, b in zip(drawn, low, high, strict=True)},
         confidence=confidence,
         mean_reference=float(np.mean(r)) if r.size else float("nan"),
         noise=noise,

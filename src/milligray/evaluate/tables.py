@@ -31,9 +31,9 @@ def organ_table(
     name, title : str
     """
     groups = [(organ, pairs.of_organ(organ)) for organ in pairs.organ_names]
-    summaries = [(organ, summarize_errors(some, resamples=resamples)) for organ, some in groups]
+    summaries = [(organ, _summarize(some, resamples)) for organ, some in groups]
     if len(groups) != 1:
-        summaries.append((ALL, summarize_errors(pairs, resamples=resamples)))
+        summaries.append((ALL, _summarize(pairs, resamples)))
     return Table(
         name=name,
         title=title,
@@ -57,7 +57,7 @@ def system_table(
         title=title,
         columns=(Column(key="system", title="system", kind="text"), *_error_columns(unit)),
         rows=tuple(
-            {"system": system, **_error_row(summarize_errors(pairs, resamples=resamples))}
+            {"system": system, **_error_row(_summarize(pairs, resamples))}
             for system, pairs in systems.items()
         ),
         notes=_notes(resamples),
@@ -135,6 +135,12 @@ _VOXEL_NOTE = (
     "Voxels judged: {mask}. Scale of SSIM and peak of PSNR: the largest reference dose among them."
 )
 _MAPE = "mean_relative_absolute_error"
+
+
+def _summarize(pairs: ValuePairs, resamples: int) -> ErrorSummary:
+    return summarize_errors(
+        pairs, measures=_VALUE_MEASURES, with_interval=(_MAPE,), resamples=resamples
+    )
 
 
 def _error_columns(unit: str) -> tuple[Column, ...]:
