@@ -1,4 +1,4 @@
-"""Kind ``organ-features``: radiomics and geometry of organs to organ doses."""
+"""Kind ``organ-features``: radiomics, geometry and exposure of organs to organ doses."""
 
 import numpy as np
 
@@ -8,37 +8,30 @@ from milligray.dataset.organ_transport import score_regions
 from milligray.dataset.patients import SampleSpec
 from milligray.dataset.scan_case import open_case
 from milligray.dataset.uncertainty import FLOOR_OF_REFERENCE
-from milligray.errors import InputError
 from milligray.learn.extras import require_radiomics
-from milligray.learn.inputs.organ_geometry import organ_geometry
-from milligray.learn.inputs.radiomics_features import radiomics_features
+from milligray.learn.inputs.organ_features import organ_features
 from milligray.source.scanner_library import list_scanners
 
 
 @register(
     "organ-features",
-    title="radiomics and geometry of organs -> organ doses",
+    title="radiomics, geometry and exposure of organs -> organ doses",
     voxel_size_mm=4.0,
     require=require_radiomics,
 )
 def build_organ_features(spec: SampleSpec, threads: int) -> Sample:
     """Organs of one scan."""
     case = open_case(spec, is_regridded=False, threads=threads)
-    if case.patient.ct is None:
-        raise InputError("features need a CT")
     deposit, scored, judged = score_regions(case, spec, case.weights, threads=threads)
-    radiomics_names, radiomics = radiomics_features(
-        case.patient.ct, case.organs, case.weights.names
-    )
-    geometry_names, geometry = organ_geometry(case)
+    features = organ_features(case)
     ctdi = case.protocol.ctdi_vol_mgy or float("nan")
     return Sample(
         arrays={
             "features": per_value(
-                np.concatenate([radiomics, geometry], axis=1), "see docs/methods/training-sets.md",
+                features.values, "see docs/methods/training-sets.md",
                 "one row an organ; NaN where a feature does not exist", np.float64,
             ),
-            "feature_names": per_value([*radiomics_names, *geometry_names], "", "columns", "S64"),
+            "feature_names": per_value(list(features.names), "", "columns", "S64"),
             **organ_arrays(case, scored),
             "organ_dose_per_ctdi": per_value(
                 scored.mean_dose_mgy / ctdi, "mGy/mGy", "organ dose over CTDIvol", np.float64
@@ -46,7 +39,7 @@ def build_organ_features(spec: SampleSpec, threads: int) -> Sample:
             **current_arrays(case),
         },
         attributes=case.attributes | {
-            "converged": deposit.converged, "radiomics_features": len(radiomics_names),
+            "converged": deposit.converged, "radiomics_features": len(features.radiomics),
             "scanner_codes": list(list_scanners()),
             "reference_dose_mgy": float(scored.mean_dose_mgy.max()),
             "sigma_floor_fraction": FLOOR_OF_REFERENCE,

@@ -59,7 +59,7 @@ def radiomics_features(
     require_radiomics()
     import SimpleITK
 
-    extractor = _extractor()
+    extractor = feature_extractor()
     label_of = {name: label for label, name in organs.names.items()}
     found: list[dict[str, float]] = []
     for name in names:
@@ -74,13 +74,22 @@ def radiomics_features(
     return columns, table
 
 
-def _extractor() -> Any:  # noqa: ANN401 - untyped package
+def feature_extractor(*, classes: tuple[str, ...] = CLASSES, **settings: float) -> Any:  # noqa: ANN401 - untyped package
+    """Pyradiomics' extractor as it is used here.
+
+    Parameters
+    ----------
+    classes : tuple of str
+    **settings
+        Of pyradiomics, other than ours: for comparisons with values that were published.
+    """
+    require_radiomics()
     from radiomics import featureextractor, setVerbosity
 
     setVerbosity(logging.ERROR + 10)
-    extractor = featureextractor.RadiomicsFeatureExtractor(binWidth=BIN_WIDTH_HU)
+    extractor = featureextractor.RadiomicsFeatureExtractor(**{"binWidth": BIN_WIDTH_HU, **settings})
     extractor.disableAllFeatures()
-    for name in CLASSES:
+    for name in classes:
         extractor.enableFeatureClassByName(name)
     return extractor
 
