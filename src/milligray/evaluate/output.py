@@ -239,6 +239,9 @@ def _move_in(work: Path, out: Path) -> None:
     for name in _FIXED:
         (out / name).unlink(missing_ok=True)
     (out / "figures").mkdir(exist_ok=True)
+    for pattern in ("organs_*.png", "maps_*.png", "voxels_*.png"):
+        for path in (out / "figures").glob(pattern):
+            path.unlink()
     for path in sorted((work / "figures").iterdir()):
         path.replace(out / "figures" / path.name)
     for path in sorted(work.iterdir()):

@@ -149,6 +149,10 @@ def test_nothing_is_overwritten_or_left_half_written(tmp_path, make_result):
     with pytest.raises(InputError, match="not empty"):
         write_evaluation(ours, theirs, out)
     write_evaluation(ours, theirs, out, overwrite=True)
+    (out / "figures" / "maps_earlier.png").write_bytes(b"of an exam that is no longer there")
+    write_evaluation(ours, theirs, out, overwrite=True)
+    assert not (out / "figures" / "maps_earlier.png").exists()
+    assert (out / "figures" / "organs_t.png").is_file()
     assert (out / "mine.txt").read_text() == "kept"
     assert (out / "metrics.json").is_file()
     with pytest.raises(InputError):
