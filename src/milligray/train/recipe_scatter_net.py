@@ -1,4 +1,4 @@
-"""Recipe of scatter-net: ensemble of small U-Nets that correct the guess of the scatter."""
+"""Recipe of scatter-net: ensemble of small networks that correct the guess of the scatter."""
 
 import csv
 import importlib.metadata
@@ -17,23 +17,15 @@ from milligray.dataset.reader import TrainingSet, open_set
 from milligray.errors import InputError
 from milligray.learn.card import ArraySpec, ModelCard, Validity, write_card
 from milligray.learn.domain import fit_domain
-from milligray.learn.inputs.scatter_inputs import CHANNELS, GUESS_WEIGHTS, scatter_inputs
+from milligray.learn.inputs.scatter_channels import CHANNELS, GUESS_WEIGHTS
+from milligray.learn.inputs.scatter_inputs import scatter_inputs
 from milligray.learn.network import Network, file_sha256, open_network
-from milligray.learn.predictors.scatter_net import (
-    MULTIPLE,
-    domain_features,
-    predict_scatter,
-)
+from milligray.learn.predictors.scatter_net import domain_features, predict_scatter
 from milligray.train.export import export_onnx
 from milligray.train.fit import Fitted, fit, seed_all
-from milligray.train.modules.scatter_unet import ScatterUnetConfig
+from milligray.train.modules.scatter_mlp import ScatterMlpConfig
 from milligray.train.recipes import recipe
-from milligray.train.scatter_fit import (
-    ScatterFit,
-    ScatterPatches,
-    WholeScans,
-    standardization,
-)
+from milligray.train.scatter_fit import ScatterBlocks, ScatterFit, as_batch
 from milligray.train.scatter_samples import ScatterSample, open_sample, prepare_samples
 from milligray.train.settings import FitSettings
 
@@ -41,18 +33,17 @@ SYSTEM = "scatter-net"
 OPTIONS = {
     "name": "name of the network (scatter-net-head-neck)",
     "region": "body region of the patients (head_neck)",
-    "members": "members of the ensemble (3)",
-    "channels": "channels at full, half and quarter resolution (8,24,48)",
-    "patches": "patches of each scan in an epoch (4)",
+    "members": "members of the ensemble (5)",
+    "width": "units of the hidden layers (64)",
     "cache": "folder of prepared samples (OUT/cache)",
 }
-DEFAULTS = {"epochs": 40, "patience": 0, "learning_rate": 2e-3, "batch_size": 2}
+DEFAULTS = {"epochs": 30, "patience": 0, "learning_rate": 3e-3, "batch_size": 128}
 TEMPERATURE_LEVEL = 0.95
 
 
 @recipe(
     SYSTEM,
-    title="exact primary beam by ray tracing + U-Net for the scattered photons",
+    title="primary beam by ray tracing + small network for the scattered photons",
     network="scatter-net-head-neck",
     options=OPTIONS,
     defaults=DEFAULTS,
@@ -84,20 +75,17 @@ def train_scatter_net(
     validation = prepare_samples(sets, cache, ("validation",))
     if not train or not validation:
         raise InputError("the sets need finished samples of training and of validation patients")
-    center, scale = standardization(train)
-    config = ScatterUnetConfig(
-        inputs=len(CHANNELS), channels=_three(options.get("channels", "8,24,48")),
-        center=center, scale=scale,
-    )  # fmt: skip
-    patches = int(options.get("patches", "4"))
+    blocks = ScatterBlocks(train), ScatterBlocks(validation)
+    center, scale = blocks[0].standardization()
+    config = ScatterMlpConfig(center=center, scale=scale, width=int(options.get("width", "64")))
     fits: list[Fitted] = []
-    for member in range(int(options.get("members", "3"))):
+    for member in range(int(options.get("members", "5"))):
         one = replace(
             settings, seed=settings.seed + member, folder=settings.folder / f"member_{member}"
         )
-        module, fitted = fit_member(train, validation, one, config, patches)
+        module, fitted = fit_member(*blocks, one, config)
         fits.append(fitted)
-        _export(module, train[0], target / f"member_{member}.onnx")
+        _export(module, blocks[0], target / f"member_{member}.onnx")
         _write_history(fitted, target / f"history_{member}.csv")
     card = _card(name, target, sets, options, settings, fits, (train, validation))
     write_card(card, target)
@@ -107,31 +95,27 @@ def train_scatter_net(
 
 
 def fit_member(
-    train: list[ScatterSample],
-    validation: list[ScatterSample],
+    train: ScatterBlocks,
+    validation: ScatterBlocks,
     settings: FitSettings,
-    config: ScatterUnetConfig,
-    patches: int,
+    config: ScatterMlpConfig,
 ) -> tuple[ScatterFit, Fitted]:
     """Fit one member of the ensemble."""
     torch.set_num_threads(settings.threads)
     seed_all(settings.seed)
     loader = DataLoader(
-        ScatterPatches(train, repeats=patches), batch_size=settings.batch_size, shuffle=True
+        train, batch_size=settings.batch_size, shuffle=True, collate_fn=as_batch, drop_last=True
     )
+    judge = DataLoader(validation, batch_size=512, collate_fn=as_batch)
     module = ScatterFit(config, settings.learning_rate, settings.epochs * len(loader))
-    fitted = fit(module, loader, DataLoader(WholeScans(validation), batch_size=1), settings)
-    return module, fitted
+    return module, fit(module, loader, judge, settings)
 
 
-def _export(module: ScatterFit, sample: ScatterSample, path: Path) -> None:
-    shape = [-(-n // MULTIPLE) * MULTIPLE for n in sample.guess.shape]
-    spare = [(0, n - m) for n, m in zip(shape, sample.guess.shape, strict=True)]
-    fields = np.pad(sample.channels, [(0, 0), *spare])[None].astype(np.float32)
-    axes = {0: "batch", 2: "z", 3: "y", 4: "x"}
+def _export(module: ScatterFit, blocks: ScatterBlocks, path: Path) -> None:
+    axes = {0: "cubes"}
     export_onnx(
-        module.network, {"fields": torch.from_numpy(fields)}, path,
-        output_names=["correction"], dynamic_axes={"fields": axes, "correction": axes},
+        module.network, {"fields": blocks.fields[0]}, path, output_names=["correction"],
+        dynamic_axes={"fields": axes, "correction": axes},
     )  # fmt: skip
 
 
@@ -153,14 +137,14 @@ def _card(
     names = rows[0][0]
     return ModelCard(
         name=name, version=importlib.metadata.version("milligray"), system=SYSTEM,
-        title="CT dose: primary beam by ray tracing, scatter by a small U-Net",
+        title="CT dose: primary beam by ray tracing, scatter by a small network",
         license="Apache-2.0", files=files, members=tuple(files),
         inputs=(ArraySpec(
-            name="fields", shape=("batch", len(CHANNELS), "z", "y", "x"), unit="",
+            name="fields", shape=("cubes", len(CHANNELS)), unit="",
             description=f"cubes of 8 mm: {', '.join(CHANNELS)}",
         ),),
         outputs=(ArraySpec(
-            name="correction", shape=("batch", 3, "z", "y", "x"), unit="",
+            name="correction", shape=("cubes", 3), unit="",
             description="log of scatter over guess, of bone ratio over the primary's, of variance",
         ),),
         normalization={"guess_weights": GUESS_WEIGHTS},
@@ -261,13 +245,6 @@ def _about(path: Path) -> dict[str, Any]:
         "name": path.name, "kind": manifest["kind"], "settings": manifest["settings"],
         "sha256": manifest.get("set_sha256"),
     }  # fmt: skip
-
-
-def _three(text: str) -> tuple[int, int, int]:
-    parts = [int(part) for part in text.split(",")]
-    if len(parts) != 3 or min(parts) < 1:
-        raise InputError(f"channels must be three numbers, e.g. 8,24,48; got {text!r}")
-    return parts[0], parts[1], parts[2]
 
 
 def _write_history(fitted: Fitted, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How the scatter network is fitted: patches of scans, loss of doses at two scales."""
+"""How the scatter network is fitted: blocks of cubes, errors of the cubes and of the blocks."""
 
 import math
 from typing import Any
@@ -9,90 +9,83 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from milligray.learn.inputs.scatter_channels import CHANNELS
 from milligray.train.losses import heteroscedastic_loss, masked_mean
-from milligray.train.modules.scatter_unet import ScatterUnet, ScatterUnetConfig
-from milligray.train.scatter_samples import LEVELS_MULTIPLE, ScatterSample
+from milligray.train.modules.scatter_mlp import ScatterMlp, ScatterMlpConfig
+from milligray.train.scatter_samples import ScatterSample
+from milligray.typing import FloatArray
 
-PATCH = (24, 32, 40)
-POOL = 4
-VOXEL_SIGMA, POOLED_SIGMA, VARIANCE_SHARE = 0.02, 0.01, 0.1
-"""Relative errors count in units of these; those of cubes of POOL voxels are what organs feel."""
+BLOCK = 4
+LEAST_CUBES = 8
+"""Cubes with a known dose that a block needs."""
+VOXEL_SIGMA, BLOCK_SIGMA, VARIANCE_SHARE = 0.02, 0.01, 0.05
+"""Relative errors count in units of these; errors of whole blocks are what organs feel."""
+AUXILIARY = (
+    "primary_water", "primary_bone", "guess", "absorbing_water", "absorbing_bone", "energy",
+    "sigma", "weight", "bone_ratio",
+)  # fmt: skip
 
-Batch = dict[str, Tensor]
 
-
-class ScatterPatches(Dataset[Batch]):
-    """Random patches of scans, half of them mirrored left to right.
+class ScatterBlocks(Dataset[tuple[Tensor, Tensor]]):
+    """Blocks of cubes of all scans, in memory.
 
     Parameters
     ----------
     samples : list of ScatterSample
-    repeats : int
-        Patches of each scan in an epoch.
+
+    Notes
+    -----
+    An item is (channels, auxiliary), of shapes ``(64, n_channels)`` and ``(9, 64)``.
     """
 
-    def __init__(self, samples: list[ScatterSample], repeats: int = 1) -> None:
-        self.samples = samples
-        self.repeats = repeats
-
-    def __len__(self) -> int:
-        return len(self.samples) * self.repeats
-
-    def __getitem__(self, index: int) -> Batch:
-        sample = self.samples[index % len(self.samples)]
-        box = []
-        for length, wanted in zip(sample.guess.shape, PATCH, strict=True):
-            spare = max(0, length - wanted)
-            start = int(torch.randint(0, spare + 1, ()))
-            box.append(slice(start, min(length, start + wanted)))
-        return _tensors(sample, tuple(box), PATCH, is_mirrored=bool(torch.rand(()) < 0.5))
-
-
-class WholeScans(Dataset[Batch]):
-    """Scans as they are, for validation."""
-
     def __init__(self, samples: list[ScatterSample]) -> None:
-        self.samples = samples
+        parts = [_blocks(sample) for sample in samples]
+        self.fields = torch.from_numpy(np.concatenate([part[0] for part in parts]))
+        self.auxiliary = torch.from_numpy(np.concatenate([part[1] for part in parts]))
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self.fields)
 
-    def __getitem__(self, index: int) -> Batch:
-        sample = self.samples[index]
-        shape = tuple(-(-n // LEVELS_MULTIPLE) * LEVELS_MULTIPLE for n in sample.guess.shape)
-        return _tensors(sample, (slice(None),) * 3, shape, is_mirrored=False)
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.fields[index], self.auxiliary[index]
 
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
+        """Take a batch at once: item by item costs more than the network."""
+        rows = torch.tensor(indices)
+        return self.fields[rows], self.auxiliary[rows]
 
-def _softened(squared: Tensor) -> Tensor:
-    """``sqrt(1 + x^2) - 1`` of x^2: squares of small errors, sizes of large ones."""
-    return torch.sqrt(1.0 + squared) - 1.0
-
-
-def standardization(samples: list[ScatterSample]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Center and scale of the channels over the bodies: median and half the 16-84 % range."""
-    inside = [s.channels[:, s.weight > 0][:, ::7] for s in samples]
-    low, middle, high = np.percentile(np.concatenate(inside, axis=1), [16, 50, 84], axis=1)
-    spread = np.maximum(0.5 * (high - low), 0.02)
-    return tuple(float(v) for v in middle), tuple(float(v) for v in spread)
+    def standardization(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Center and scale of the channels over cubes with a known dose."""
+        known = self.auxiliary[:, AUXILIARY.index("weight")] > 0
+        values = self.fields[known]
+        scale = values.std(dim=0).clamp_min(0.02)
+        return tuple(values.mean(dim=0).tolist()), tuple(scale.tolist())
 
 
-def _tensors(
-    sample: ScatterSample,
-    box: tuple[slice, ...],
-    shape: tuple[int, ...],
-    *,
-    is_mirrored: bool,
-) -> Batch:
-    found: Batch = {"bone_ratio": torch.tensor(sample.bone_ratio, dtype=torch.float32)}
-    for name in ("channels", "primary", "absorbing", "guess", "energy", "sigma", "weight"):
-        values = getattr(sample, name)
-        part = values[(..., *box)]
-        spare = [(0, n - m) for n, m in zip(shape, part.shape[-3:], strict=True)]
-        part = np.pad(part, [(0, 0)] * (part.ndim - 3) + spare)
-        if is_mirrored:
-            part = part[..., ::-1]
-        found[name] = torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))
-    return found
+def as_batch(batch: Any) -> Any:  # noqa: ANN401 - as DataLoader has it
+    """Collate function: `ScatterBlocks.__getitems__` has made the batch."""
+    return batch
+
+
+def _blocks(sample: ScatterSample) -> tuple[FloatArray, FloatArray]:
+    shape = [n // BLOCK * BLOCK for n in sample.guess.shape]
+    box = tuple(slice(0, n) for n in shape)
+    ratio = np.full(sample.guess.shape, sample.bone_ratio, dtype=np.float32)
+    auxiliary = np.stack([
+        *sample.primary, sample.guess, *sample.absorbing, sample.energy, sample.sigma,
+        sample.weight, ratio,
+    ])  # fmt: skip
+
+    def cut(values: FloatArray) -> FloatArray:
+        values = values[(slice(None), *box)]
+        counts = [n // BLOCK for n in shape]
+        split = values.reshape(len(values), counts[0], BLOCK, counts[1], BLOCK, counts[2], BLOCK)
+        blocks = split.transpose(1, 3, 5, 0, 2, 4, 6)
+        return np.asarray(blocks.reshape(-1, len(values), BLOCK**3), dtype=np.float32)
+
+    fields, rest = cut(sample.channels), cut(auxiliary)
+    kept = rest[:, AUXILIARY.index("weight")].sum(axis=1) >= LEAST_CUBES
+    return np.ascontiguousarray(fields[kept].transpose(0, 2, 1)), rest[kept]
 
 
 class ScatterFit(LightningModule):
@@ -100,10 +93,10 @@ class ScatterFit(LightningModule):
 
     Parameters
     ----------
-    config : ScatterUnetConfig
+    config : ScatterMlpConfig
     learning_rate : float
     steps : int
-        Of the whole fit: the rate follows half a cosine to zero over them.
+        Of the whole fit: the rate rises over the first tenth, then falls along a cosine.
 
     Notes
     -----
@@ -112,27 +105,28 @@ class ScatterFit(LightningModule):
     within it.
     """
 
-    def __init__(self, config: ScatterUnetConfig, learning_rate: float, steps: int) -> None:
+    def __init__(self, config: ScatterMlpConfig, learning_rate: float, steps: int) -> None:
         super().__init__()
-        self.network: nn.Module = ScatterUnet(config)
+        if len(config.center) != len(CHANNELS):
+            raise ValueError("center and scale must have one value a channel")
+        self.network: nn.Module = ScatterMlp(config)
         self.learning_rate = learning_rate
         self.steps = steps
 
-    def training_step(self, batch: Batch) -> Tensor:
-        """Loss of a batch of patches."""
+    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Loss of a batch of blocks."""
         return self._losses(batch)["loss"]
 
-    def validation_step(self, batch: Batch) -> None:
-        """Loss and mean absolute relative errors of whole scans."""
+    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
+        """Loss and mean absolute relative errors of cubes and blocks."""
         losses = self._losses(batch)
-        self.log("val_loss", losses["loss"], batch_size=1)
-        self.log("val_voxel_error", losses["voxel_error"], batch_size=1)
-        self.log("val_pooled_error", losses["pooled_error"], batch_size=1)
+        for name in ("loss", "voxel_error", "block_error"):
+            self.log(f"val_{name}", losses[name], batch_size=len(batch[0]))
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - lightning's own type is private
-        """Adam, the rate warmed up and then down a cosine."""
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate)
-        warm = max(1, self.steps // 20)
+        """Adam with decoupled weight decay."""
+        optimizer = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=1e-4)
+        warm = max(1, self.steps // 10)
 
         def rate(step: int) -> float:
             if step < warm:
@@ -143,35 +137,36 @@ class ScatterFit(LightningModule):
         return {"optimizer": optimizer,
                 "lr_scheduler": {"scheduler": schedule, "interval": "step"}}  # fmt: skip
 
-    def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        found = self.network(batch["channels"])
-        scatter = batch["guess"] * torch.exp(found[:, 0].clamp(-5.0, 5.0))
-        bone = scatter * batch["bone_ratio"][:, None, None, None] * torch.exp(found[:, 1])
-        kerma = batch["primary"] + torch.stack([scatter, bone], dim=1)
-        energy = (batch["absorbing"] * kerma).sum(dim=1)
-        mask = batch["weight"]
+    def _losses(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        fields, auxiliary = batch
+        found = self.network(fields)
+        of = dict(zip(AUXILIARY, auxiliary.unbind(1), strict=True))
+        scatter = of["guess"] * torch.exp(found[..., 0].clamp(-4.0, 4.0))
+        bone = scatter * of["bone_ratio"] * torch.exp(found[..., 1].clamp(-2.0, 2.0))
+        energy = of["absorbing_water"] * (of["primary_water"] + scatter) + of["absorbing_bone"] * (
+            of["primary_bone"] + bone
+        )
+        mask = of["weight"]
         scale = torch.where(mask > 0, energy.detach(), torch.ones_like(energy)).clamp_min(1e-12)
-        truth = batch["energy"] / scale
-        relative = energy / scale
-        noise = batch["sigma"] / scale
+        truth, relative, noise = of["energy"] / scale, energy / scale, of["sigma"] / scale
         # the variance learns from the errors, the dose does not learn from the variance
         variance = heteroscedastic_loss(
-            relative.detach(), found[:, 2], truth, sigma_floor=noise, mask=mask
+            relative.detach(), found[..., 2], truth, sigma_floor=noise, mask=mask
         )
-        voxels = masked_mean(_softened((relative - truth) ** 2 / (VOXEL_SIGMA**2 + noise**2)), mask)
-        pool = nn.functional.avg_pool3d
-        p_energy, p_truth, p_variance, p_mask = (
-            pool(part[:, None], POOL)
-            for part in (energy * mask, batch["energy"] * mask,
-                         (batch["sigma"] * mask) ** 2, mask)
-        )  # fmt: skip
-        p_scale = p_energy.detach().clamp_min(1e-12)
-        error = (p_energy - p_truth) / p_scale
-        p_noise = p_variance / (POOL**3 * p_scale**2)
-        wide = p_mask * (p_mask > 0.25)
-        pooled = masked_mean(_softened(error**2 / (POOLED_SIGMA**2 + p_noise)), wide)
+        squared = (relative - truth) ** 2
+        voxels = masked_mean(_softened(squared / (VOXEL_SIGMA**2 + noise**2)), mask)
+        whole = (energy.detach() * mask).sum(dim=1).clamp_min(1e-12)
+        error = ((energy - of["energy"]) * mask).sum(dim=1) / whole
+        of_block = ((of["sigma"] * mask) ** 2).sum(dim=1) / whole**2
+        cubes = mask.sum(dim=1)
+        blocks = masked_mean(_softened(error**2 / (BLOCK_SIGMA**2 + of_block)), cubes)
         return {
-            "loss": voxels + pooled + VARIANCE_SHARE * variance,
+            "loss": voxels + blocks + VARIANCE_SHARE * variance,
             "voxel_error": masked_mean((relative - truth).abs(), mask).detach(),
-            "pooled_error": masked_mean(error.abs(), wide).detach(),
+            "block_error": masked_mean(error.abs(), cubes).detach(),
         }
+
+
+def _softened(squared: Tensor) -> Tensor:
+    """``sqrt(1 + x^2) - 1`` of x^2: squares of small errors, sizes of large ones."""
+    return torch.sqrt(1.0 + squared) - 1.0

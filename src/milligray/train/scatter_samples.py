@@ -19,7 +19,6 @@ from milligray.learn.scan import Scan
 from milligray.typing import BoolArray, FloatArray
 
 KIND = "dose-maps"
-LEVELS_MULTIPLE = 4
 _ARRAYS = ("channels", "primary", "guess", "absorbing", "energy", "sigma", "mass", "weight")
 
 

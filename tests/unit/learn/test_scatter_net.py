@@ -72,29 +72,26 @@ def network(tmp_path: Path) -> Network:
     folder = tmp_path / "net"
     folder.mkdir()
     for number, log_scatter in enumerate((0.0, np.log(1.1))):
-        weight = np.zeros((3, len(CHANNELS), 1, 1, 1), dtype=np.float32)
+        weight = np.zeros((len(CHANNELS), 3), dtype=np.float32)
         bias = np.array([log_scatter, 0.0, np.log(0.02**2)], dtype=np.float32)
+        info = helper.make_tensor_value_info
         graph = helper.make_graph(
-            [helper.make_node("Conv", ["fields", "w", "b"], ["correction"])],
+            [helper.make_node("Gemm", ["fields", "w", "b"], ["correction"])],
             "constant",
-            [helper.make_tensor_value_info(
-                "fields", TensorProto.FLOAT, ["batch", len(CHANNELS), "z", "y", "x"])],
-            [helper.make_tensor_value_info(
-                "correction", TensorProto.FLOAT, ["batch", 3, "z", "y", "x"])],
+            [info("fields", TensorProto.FLOAT, ["cubes", len(CHANNELS)])],
+            [info("correction", TensorProto.FLOAT, ["cubes", 3])],
             [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(bias, "b")],
-        )  # fmt: skip
+        )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
         onnx.save(model, folder / f"member_{number}.onnx")
     files = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.glob("*.onnx")}
-    axes = ("z", "y", "x")
     write_card(
         ModelCard(
             name="net", version="1", system="scatter-net", title="test", license="Apache-2.0",
             files=files,
-            inputs=(ArraySpec(name="fields", shape=("batch", len(CHANNELS), *axes), unit="",
+            inputs=(ArraySpec(name="fields", shape=("cubes", len(CHANNELS)), unit="",
                               description=""),),
-            outputs=(ArraySpec(name="correction", shape=("batch", 3, *axes), unit="",
-                               description=""),),
+            outputs=(ArraySpec(name="correction", shape=("cubes", 3), unit="", description=""),),
         ),
         folder,
     )  # fmt: skip

@@ -6,23 +6,22 @@ import numpy as np
 
 from milligray.errors import InputError
 from milligray.learn.inputs.basis_materials import basis_densities
-from milligray.learn.inputs.coarse_grid import averaged, blurred, coarse_grid, interpolated
+from milligray.learn.inputs.coarse_grid import averaged, coarse_grid, interpolated
 from milligray.learn.inputs.primary_field import primary_kerma_mgy
+from milligray.learn.inputs.scatter_channels import CHANNELS, first_scatter, scatter_channels
 from milligray.learn.scan import Scan
 from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Grid
 
+__all__ = [
+    "CHANNELS",
+    "VOXEL_SIZE_MM",
+    "ScatterInputs",
+    "dose_of_kerma_mgy",
+    "photon_kerma_mgy",
+    "scatter_inputs",
+]
 VOXEL_SIZE_MM = 8.0
-BLUR_MM = (8.0, 16.0, 32.0, 64.0, 128.0)
-GUESS_WEIGHTS = (0.0, 0.066, 1.165, 0.02, 2.21)
-"""Of the blurred fields in the guess: non-negative least squares over head-and-neck scans. They
-only set where the network starts from; it was trained with these very numbers."""
-CHANNELS = (
-    "attenuating_water", "attenuating_bone", "body", "primary_over_guess", "hardness",
-    *(f"blur_{int(sigma)}_mm_over_guess" for sigma in BLUR_MM),
-    "log_guess", "bone_ratio", "mean_energy",
-)  # fmt: skip
-_LEAST_GUESS = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,15 +63,6 @@ def scatter_inputs(scan: Scan, *, voxel_size_mm: float = VOXEL_SIZE_MM) -> Scatt
     Returns
     -------
     ScatterInputs
-
-    Notes
-    -----
-    With the primary kerma ``K`` and the densities ``a`` of the basis, ``T = sum_b a_b K_b`` is what
-    the primary beam gives to electrons per volume, and goes with what it scatters. The guess is
-
-    ``G = sum_i w_i blur(T, sigma_i)``
-
-    with the weights `GUESS_WEIGHTS` and widths `BLUR_MM`; the network corrects it.
     """
     patient = scan.patient
     grid = coarse_grid(patient.grid, voxel_size_mm)
@@ -81,27 +71,18 @@ def scatter_inputs(scan: Scan, *, voxel_size_mm: float = VOXEL_SIZE_MM) -> Scatt
     primary = primary_kerma_mgy(
         scan.source, grid, attenuating, _dilated(body > 0.0), photons=scan.photons
     )
-    transferred = (attenuating * primary).sum(axis=0)
-    blurs = np.stack([blurred(transferred, grid, sigma) for sigma in BLUR_MM])
-    guess = np.tensordot(np.array(GUESS_WEIGHTS, dtype=np.float32), blurs, axes=1)
-    scale = float((guess.astype(np.float64) ** 2).sum() / max(float(guess.sum()), 1e-300))
-    if not scale > 0.0:
+    first, guess = first_scatter(grid, attenuating, primary)
+    weight = (primary * body).sum(axis=(1, 2, 3), dtype=np.float64)
+    if not (weight[0] > 0.0 and guess.min() > 0.0):
         raise InputError("the beam does not reach the patient: check range and isocenter")
-    guess = np.maximum(guess, np.float32(_LEAST_GUESS * scale))
-    lit = primary[0] > 0.0
-    hardness = np.divide(primary[1], primary[0], out=np.zeros_like(guess), where=lit)
-    weight = primary[0] * body
-    bone_ratio = float((weight * hardness).sum() / weight.sum())
-    hardness = np.where(lit, hardness / bone_ratio, 1.0)
-    ones = np.ones_like(guess)
-    mean_kev = scan.source.field.spectrum.mean_energy_kev
-    channels = np.stack([
-        attenuating[0], attenuating[1], body, primary[0] / guess, hardness, *(blurs / guess),
-        np.log(guess / scale), ones * (bone_ratio / 4.0), ones * (mean_kev / 60.0),
-    ])  # fmt: skip
+    bone_ratio = float(weight[1] / weight[0])
+    channels = scatter_channels(
+        grid, attenuating, body, primary, first, guess, bone_ratio=bone_ratio,
+        mean_energy_kev=scan.source.field.spectrum.mean_energy_kev,
+    )  # fmt: skip
     return ScatterInputs(
-        grid=grid, channels=channels.astype(np.float32), primary_mgy=primary,
-        guess_mgy=guess.astype(np.float32), bone_ratio=bone_ratio, body=body,
+        grid=grid, channels=channels, primary_mgy=primary, guess_mgy=guess,
+        bone_ratio=bone_ratio, body=body,
     )  # fmt: skip
 
 

@@ -17,8 +17,6 @@ from milligray.learn.scan import Scan
 from milligray.typing import BoolArray, FloatArray
 
 SYSTEM = "scatter-net"
-MULTIPLE = 4
-"""Lengths that the network can halve twice."""
 LARGEST_LOG = 3.0
 LEAST_BODY = 0.3
 """Share of a cube that must be body for the network's word to count there."""
@@ -83,15 +81,11 @@ def run_members(inputs: ScatterInputs, network: Network) -> tuple[FloatArray, Fl
         k = 1, root of the mean variance over the members.
     """
     known = inputs.body >= LEAST_BODY
-    box = body_box(inputs.body > 0.0)
-    cut = inputs.channels[(slice(None), *box)]
-    padded = np.pad(cut, [(0, 0)] + [(0, -n % MULTIPLE) for n in cut.shape[1:]])
+    rows = inputs.channels[:, known].T
     kermas, variance = [], np.zeros(inputs.grid.shape, dtype=np.float64)
     for member in range(network.members):
-        found = network.run({"fields": padded[None]}, member)["correction"][0]
-        found = found[(slice(None), *(slice(0, n) for n in cut.shape[1:]))]
         whole = np.zeros((3, *inputs.grid.shape), dtype=np.float32)
-        whole[(slice(None), *box)] = found
+        whole[:, known] = network.run({"fields": rows}, member)["correction"].T
         whole = extended(whole, known)
         whole[:2] = np.clip(whole[:2], -LARGEST_LOG, LARGEST_LOG)
         kermas.append(photon_kerma_mgy(inputs, whole[0], whole[1]))
@@ -129,15 +123,6 @@ def _sum_of_neighbors(values: FloatArray) -> FloatArray:
             start=np.zeros_like(values),
         )
     return values
-
-
-def body_box(body: BoolArray) -> tuple[slice, slice, slice]:
-    """Smallest box around the body."""
-    found = []
-    for axis in range(3):
-        hit = np.flatnonzero(body.any(axis=tuple(a for a in range(3) if a != axis)))
-        found.append(slice(int(hit[0]), int(hit[-1]) + 1))
-    return found[0], found[1], found[2]
 
 
 def domain_features(inputs: ScatterInputs) -> tuple[tuple[str, ...], FloatArray]:
