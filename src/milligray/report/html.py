@@ -114,7 +114,16 @@ def page_context(result: ExamResult) -> dict[str, Any]:
         "notes": notes(result),
         "limits": (*LIMITS, *network_limits(result)),
         "sources": result.scanner.sources,
+        "maps": _maps(result),
     }
+
+
+def _maps(result: ExamResult) -> str:
+    """Names of the map files beside the page, each with a comma after it."""
+    if result.dose is None:
+        return ""
+    is_known = not np.isnan(result.dose.relative_uncertainty).all()
+    return "dose.nii.gz, " + ("dose_uncertainty.nii.gz, " if is_known else "")
 
 
 def _bars(result: ExamResult) -> list[charts.Bar]:

@@ -104,6 +104,7 @@ def test_a_map_without_uncertainty_is_given_without(predict, make_network):
     _, out = predict(make_network(normalization={"gives_map": True}))
     assert (out / "dose.nii.gz").exists()
     assert not (out / "dose_uncertainty.nii.gz").exists()
+    assert "dose_uncertainty" not in (out / "report.html").read_text()
 
 
 def test_report_without_a_map_fakes_none(predict, make_network):
