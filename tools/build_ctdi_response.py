@@ -4,8 +4,9 @@
 
 Every cell (phantom, beam height, distance of the ray from the axis, energy) is a Monte Carlo run of
 its own, in the phantom and with the chambers of `score/ctdi.py`, the tube going round once.
-Finished cells stand in FOLDER/cells.csv and are not computed again; --write makes the shipped
-table from them. Scanner, bowtie and tube voltage do not enter: `score/ctdi_response.py` says why.
+Finished cells stand in FOLDER/cells.csv and are not computed again, unless with more histories;
+--write makes the shipped table from them. Scanner, bowtie and tube voltage do not enter:
+`score/ctdi_response.py` says why.
 """
 
 import argparse
@@ -143,10 +144,11 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     path = arguments.work / "cells.csv"
-    done = {}
+    done: dict[tuple[str, ...], list[object]] = {}
     if path.exists():
         with path.open(newline="") as file:
             done = {tuple(row[:5]): row for row in csv.reader(file) if len(row) == len(COLUMNS)}
+    enough = {key for key, row in done.items() if int(row[8]) >= arguments.histories}
     wanted = [
         (diameter, height, low, high, energy)
         for diameter, edges in EDGES_MM.items()
@@ -159,7 +161,7 @@ def main() -> None:
         writer = csv.writer(file, lineterminator="\n")
         for cell in wanted:
             key = tuple(f"{value:g}" for value in cell)
-            if key in done:
+            if key in enough:
                 continue
             diameter, height, low, high, energy = cell
             # cells have independent errors, but the two heights share theirs: they are subtracted
