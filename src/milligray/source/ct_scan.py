@@ -123,7 +123,7 @@ def choose_scanner(
 
 def make_ct_source(
     protocol: CtProtocol,
-    patient: Patient,
+    patient: Patient | None,
     *,
     scanner: Scanner | None = None,
     bowtie: str | None = None,
@@ -133,8 +133,9 @@ def make_ct_source(
     Parameters
     ----------
     protocol : CtProtocol
-    patient : Patient
-        Places the isocenter (center of the body's outline) where the protocol does not.
+    patient : Patient or None
+        Places the isocenter (center of the body's outline) where the protocol does not; None: the
+        protocol does.
     scanner : Scanner, optional
         Default: `choose_scanner`, which says in the source's notes what it took.
     bowtie : str, optional
@@ -181,9 +182,14 @@ def make_ct_source(
         (bins[0, 1] - bins[0, 0]) / feed if protocol.scan_mode == "helical" else 1.0
     )
     angle, sense = _tube_angle_rad(protocol, float(bins[0, 0]), feed)
+    isocenter = protocol.isocenter_lps_mm
+    if isocenter is None:
+        if patient is None:
+            raise InputError("the isocenter is neither in the protocol nor to be had of a patient")
+        isocenter = body_center_lps_mm(patient)
     return CtSource(
         field=field,
-        isocenter_lps_mm=protocol.isocenter_lps_mm or body_center_lps_mm(patient),
+        isocenter_lps_mm=isocenter,
         z_bins_mm=bins,
         z_weights=current,
         rotations=float(rotations),

@@ -53,7 +53,7 @@ def attenuation_map_mgy(
     r inside the cylinder. It knows the scanner, the beam, the range and the current, and nothing
     of the patient.
     """
-    table, path_step = _kerma_table(source.field, cylinder_diameter_mm)
+    table, path_step = kerma_table(source.field, cylinder_diameter_mm)
     nz, ny, nx = grid.shape
     x, y, z = (grid.axis_centers_mm(axis) * CM_PER_MM for axis in (2, 1, 0))
     iso_x, iso_y = (value * CM_PER_MM for value in source.isocenter_lps_mm)
@@ -85,10 +85,10 @@ def attenuation_map_mgy(
         _along_scan(ring, fine, stations, share, AXIAL_STEP_CM, profile)
         coarse = profile.reshape(nz, n_fine, -1).mean(axis=1)
         mean = _around_axis(coarse, np.hypot(x[None, :], y[:, None]), RADIUS_STEP_CM)
-    return np.asarray(mean * (photons * _per_solid_angle(field)), dtype=np.float32)
+    return np.asarray(mean * (photons * mgy_per_solid_angle(field)), dtype=np.float32)
 
 
-def _per_solid_angle(field: FanField) -> float:
+def mgy_per_solid_angle(field: FanField) -> float:
     """MGy per (keV cm2/g over cm2) of a photon that leaves through the field."""
     half_width, half_height = 0.5 * field.width_mm, 0.5 * field.height_mm
     diagonal = math.sqrt(field.focal_radius_mm**2 + half_width**2 + half_height**2)
@@ -96,7 +96,7 @@ def _per_solid_angle(field: FanField) -> float:
     return MGY_PER_KEV_PER_G / (omega * float(field.photons().sum()))
 
 
-def _kerma_table(field: FanField, cylinder_diameter_mm: float) -> tuple[FloatArray, float]:
+def kerma_table(field: FanField, cylinder_diameter_mm: float) -> tuple[FloatArray, float]:
     """Logarithm of k(fan, L), shape (N_FAN, n_path), fan bins even on the plane of the axis."""
     energy = field.spectrum.centers_kev
     kerma = field.spectrum.weights * energy * air_mu_en_rho_cm2_g(energy)
