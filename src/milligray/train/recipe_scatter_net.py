@@ -147,7 +147,7 @@ def _card(
             name="correction", shape=("cubes", 3), unit="",
             description="log of scatter over guess, of bone ratio over the primary's, of variance",
         ),),
-        normalization={"guess_weights": GUESS_WEIGHTS},
+        normalization={"guess_weights": GUESS_WEIGHTS, "voxel_size_mm": 4.0, "regrid": True},
         validity=Validity(
             ranges={"tube_voltage_kv": (kv[0], kv[-1]), "pixel_size_mm": (0.3, 6.0)},
             allowed={"body_region": (options.get("region", "head_neck"),)},

@@ -3,6 +3,7 @@
 import numpy as np
 
 from milligray.learn.card import ModelCard
+from milligray.learn.inputs.coarse_grid import interpolated
 from milligray.learn.inputs.organ_operator import organ_operator
 from milligray.learn.inputs.scatter_inputs import (
     CHANNELS,
@@ -59,10 +60,17 @@ def predict_scatter(scan: Scan, network: Network) -> Prediction:
     total = np.maximum(temperature, 1.0) * np.hypot(aleatoric, epistemic) * widening
     scale = min(temperature, 1.0)
     dose = dose_of_kerma_mgy(scan, kerma, inputs.grid)
+    water = np.maximum(kerma[0], 1e-30)
+    of_members = kermas[:, 0].std(axis=0, ddof=1) / water if len(doses) > 1 else 0.0 * water
+    of_voxels = interpolated(
+        temperature * widening * np.hypot(relative, of_members), inputs.grid, scan.patient.grid
+    )
     return Prediction(
         names=scan.weights.names, mean_dose_mgy=mean, aleatoric=aleatoric * scale,
         epistemic=epistemic * scale, total=total * scale, method=network.method,
-        grid=scan.patient.grid, dose_mgy=dose, warnings=warnings, refusals=refusals,
+        grid=scan.patient.grid, dose_mgy=dose,
+        dose_relative_uncertainty=np.where(scan.patient.body, of_voxels, 0.0),
+        warnings=warnings, refusals=refusals,
     )  # fmt: skip
 
 
