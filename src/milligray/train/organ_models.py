@@ -119,9 +119,9 @@ def current_network(train: OrganTable, test: OrganTable, seed: int) -> FloatArra
     return np.asarray(found * current(test))
 
 
-def radiomics_elastic_net(train: OrganTable, test: OrganTable, seed: int) -> FloatArray:
-    """Elastic net for every organ on its radiomics features; penalties by folds of training."""
-    return _by_organ(train, test, _elastic_net, _features(train.features.radiomics), seed=seed)
+def radiomics_ridge(train: OrganTable, test: OrganTable, _seed: int) -> FloatArray:
+    """Ridge regression for every organ on its radiomics features; penalty from training rows."""
+    return _by_organ(train, test, _ridge, _features(train.features.radiomics))
 
 
 def radiomics_boosting(train: OrganTable, test: OrganTable, seed: int) -> FloatArray:
@@ -167,8 +167,8 @@ MODELS = (
                model=size_rule),
     OrganModel(name="size-current", title="size and current rule",
                knows="water-equivalent diameter, current", model=current_rule),
-    OrganModel(name="elastic-net", title="elastic net, organ by organ", knows="radiomics",
-               model=radiomics_elastic_net),
+    OrganModel(name="ridge", title="ridge regression, organ by organ", knows="radiomics",
+               model=radiomics_ridge),
     OrganModel(name="boosting", title="gradient boosting, organ by organ", knows="radiomics",
                model=radiomics_boosting),
     OrganModel(name="fcn-published", title="FCN as published, organ by organ", knows="radiomics",
@@ -259,15 +259,6 @@ def _ridge(x: FloatArray, y: FloatArray, new: FloatArray, _seed: int) -> FloatAr
 
     scaler = Scaler.fit(x)
     return np.asarray(RidgeCV(np.logspace(-2, 3, 11)).fit(scaler(x), y).predict(scaler(new)))
-
-
-def _elastic_net(x: FloatArray, y: FloatArray, new: FloatArray, seed: int) -> FloatArray:
-    from sklearn.linear_model import ElasticNetCV  # noqa: PLC0415 - slow to import
-
-    scaler = Scaler.fit(x)
-    model = ElasticNetCV(l1_ratio=[0.5], alphas=20, cv=5, max_iter=20000, tol=1e-3,
-                         selection="random", random_state=seed)  # fmt: skip
-    return np.asarray(model.fit(scaler(x), y).predict(scaler(new)))
 
 
 def _boosting(x: FloatArray, y: FloatArray, new: FloatArray, seed: int) -> FloatArray:
