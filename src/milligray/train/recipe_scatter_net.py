@@ -35,10 +35,12 @@ OPTIONS = {
     "region": "body region of the patients (head_neck)",
     "members": "members of the ensemble (5)",
     "width": "units of the hidden layers (64)",
+    "without": "first words of channels that are hidden from the network, for ablations",
     "cache": "folder of prepared samples (OUT/cache)",
 }
 DEFAULTS = {"epochs": 30, "patience": 0, "learning_rate": 3e-3, "batch_size": 128}
 TEMPERATURE_LEVEL = 0.95
+_VANISHING = 1e30
 
 
 @recipe(
@@ -77,7 +79,10 @@ def train_scatter_net(
         raise InputError("the sets need finished samples of training and of validation patients")
     blocks = ScatterBlocks(train), ScatterBlocks(validation)
     center, scale = blocks[0].standardization()
-    config = ScatterMlpConfig(center=center, scale=scale, width=int(options.get("width", "64")))
+    hidden = tuple(word for word in options.get("without", "").split(",") if word)
+    config = ScatterMlpConfig(
+        center=center, scale=_hiding(scale, hidden), width=int(options.get("width", "64"))
+    )
     fits: list[Fitted] = []
     for member in range(int(options.get("members", "5"))):
         one = replace(
@@ -92,6 +97,17 @@ def train_scatter_net(
     calibrated = _calibrated(card, open_network(target), sets)
     write_card(calibrated, target)
     return target
+
+
+def _hiding(scale: tuple[float, ...], words: tuple[str, ...]) -> tuple[float, ...]:
+    """Scales that make the channels of these first words vanish."""
+    for word in words:
+        if not any(name.startswith(word) for name in CHANNELS):
+            raise InputError(f"no channel begins with {word!r}; there are {', '.join(CHANNELS)}")
+    return tuple(
+        _VANISHING if name.startswith(words) and words else value
+        for name, value in zip(CHANNELS, scale, strict=True)
+    )
 
 
 def fit_member(
