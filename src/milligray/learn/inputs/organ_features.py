@@ -69,7 +69,9 @@ class OrganFeatures:
         return tuple(n for n in self.names if n.startswith(tuple(f"{c}_" for c in CLASSES)))
 
 
-def organ_features(scan: Scan, organs: tuple[str, ...] | None = None) -> OrganFeatures:
+def organ_features(
+    scan: Scan, organs: tuple[str, ...] | None = None, *, classes: tuple[str, ...] = CLASSES
+) -> OrganFeatures:
     """Radiomics, geometry and exposure of the organs of a scan.
 
     Parameters
@@ -77,6 +79,8 @@ def organ_features(scan: Scan, organs: tuple[str, ...] | None = None) -> OrganFe
     scan : Scan
     organs : tuple of str, optional
         Only these (default: all).
+    classes : tuple of str
+        Of radiomics features.
 
     Raises
     ------
@@ -91,7 +95,7 @@ def organ_features(scan: Scan, organs: tuple[str, ...] | None = None) -> OrganFe
     rows = [scan.weights.names.index(name) for name in organs]
     of_all = (organ_geometry(scan), organ_exposure(scan))
     parts = (
-        radiomics_features(scan.patient.ct, scan.organs, organs),
+        radiomics_features(scan.patient.ct, scan.organs, organs, classes=classes),
         *((names, values[rows]) for names, values in of_all),
     )
     return OrganFeatures(

@@ -13,6 +13,7 @@ from milligray.learn.inputs.organ_features import (
     physics_columns,
     rule_dose_per_ctdi,
 )
+from milligray.learn.inputs.radiomics_features import CLASSES
 from milligray.typing import FloatArray
 
 
@@ -77,6 +78,11 @@ class OrganNormalization:
     def columns(self) -> tuple[str, ...]:
         """Names of the features before the organ's own columns."""
         return (*self.physics, *self.radiomics)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes of radiomics features that are needed."""
+        return tuple(c for c in CLASSES if any(n.startswith(f"{c}_") for n in self.radiomics))
 
     def features(self, features: OrganFeatures) -> FloatArray:
         """Physics and radiomics columns, not standardized, shape (n, p)."""

@@ -22,7 +22,7 @@ _LEAST_VOXELS = 8
 
 
 def radiomics_features(
-    ct: Volume, organs: OrganMap, names: tuple[str, ...]
+    ct: Volume, organs: OrganMap, names: tuple[str, ...], *, classes: tuple[str, ...] = CLASSES
 ) -> tuple[tuple[str, ...], FloatArray]:
     """Features of organs.
 
@@ -33,12 +33,14 @@ def radiomics_features(
         On the CT's grid.
     names : tuple of str
         The organs, in this order.
+    classes : tuple of str
+        Of the features, some of `CLASSES`.
 
     Returns
     -------
     feature_names : tuple of str
-        ``<class>_<feature>``, 107 of them, in alphabetical order.
-    features : ndarray, shape (n_organs, 107)
+        ``<class>_<feature>`` in alphabetical order, 107 of all classes.
+    features : ndarray, shape (n_organs, n_features)
         NaN for organs that are too small, or too large to be organs.
 
     Raises
@@ -59,7 +61,7 @@ def radiomics_features(
     require_radiomics()
     import SimpleITK
 
-    extractor = feature_extractor()
+    extractor = feature_extractor(classes=classes)
     label_of = {name: label for label, name in organs.names.items()}
     found: list[dict[str, float]] = []
     for name in names:

@@ -56,7 +56,7 @@ def predict_organs(scan: Scan, network: Network) -> Prediction:
             f"{network.card.name} knows {', '.join(normalization.organs)}; the scan has"
             f" {', '.join(scan.weights.names)}"
         )
-    features = organ_features(scan, known)
+    features = organ_features(scan, known, classes=normalization.classes)
     finite = np.isfinite(features.columns(normalization.radiomics))
     usable = np.array([bool(row.all()) for row in finite])
     warnings = [
