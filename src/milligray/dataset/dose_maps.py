@@ -11,6 +11,7 @@ from milligray.dataset.uncertainty import FLOOR_OF_REFERENCE
 from milligray.dataset.voxel_precision import transport_to_voxel_precision, voxel_statistics
 from milligray.learn.inputs.attenuation_map import CYLINDER_DIAMETER_MM, attenuation_map_mgy
 from milligray.learn.inputs.electron_density import relative_electron_density
+from milligray.learn.inputs.fitted_attenuation_map import fitted_attenuation_map_mgy
 from milligray.patient.patient import Patient
 from milligray.score.dose import OrganStatistics
 from milligray.score.dose_scoring import organ_doses, score_dose
@@ -44,9 +45,14 @@ def build_dose_maps(spec: SampleSpec, threads: int) -> Sample:
     grid = crop_grid(patient.grid, part)
     reference = float(dose.dose_mgy[region].mean(dtype=np.float64))
     labels = labels_on_transport_grid(patient, case.weights)
+    density = relative_electron_density(patient)[part]
+    fitted = fitted_attenuation_map_mgy(
+        case.source, grid, density, patient.body[part], photons=case.photons
+    )
     arrays = {
-        "electron_density": per_value(
-            relative_electron_density(patient)[part], "1", "electrons per volume over water's"
+        "electron_density": per_value(density, "1", "electrons per volume over water's"),
+        "fitted_attenuation_map": per_value(
+            fitted, "mGy", "the same kerma in water ellipses that fit the body's slices"
         ),
         "attenuation_map": per_value(
             attenuation_map_mgy(case.source, grid, photons=case.photons), "mGy",
