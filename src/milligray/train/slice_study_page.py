@@ -54,7 +54,8 @@ class Judged:
 
     def errors(self, model: str, of: BoolArray | None = None) -> "OrganErrors":
         """Relative errors of organ doses."""
-        chosen = np.ones(len(self.rows.organ), dtype=bool) if of is None else of
+        known = np.isfinite(self.doses[model])
+        chosen = known if of is None else known & of
         patient, organ, error = organ_errors(self.rows, self.doses[model], chosen)
         return OrganErrors(patient=patient, organ=organ, error=error)
 
@@ -103,7 +104,7 @@ def slice_medians(judged: Sequence[Judged], model: str) -> FloatArray:
     for one in judged:
         r = one.rows
         for j in range(len(r.organ_names)):
-            of = (r.organ == j) & (r.dose_mgy > 0)
+            of = (r.organ == j) & (r.dose_mgy > 0) & np.isfinite(one.doses[model])
             ratio = one.doses[model][of] / r.dose_mgy[of]
             found.append(_FRACTION * float(np.median(np.abs(ratio - 1.0))))
     return np.array(found)
@@ -190,31 +191,29 @@ def _ablation(judged: Sequence[Judged], steps: tuple[str, ...]) -> list[str]:
     return lines
 
 
-def patient_errors(judged: Sequence[Judged], model: str) -> FloatArray:
-    """Mean absolute error over a patient's organs [%], chest patients before abdomen."""
-    found = []
+def patient_errors(judged: Sequence[Judged], model: str) -> dict[tuple[str, int], float]:
+    """Mean absolute error over a patient's organs [%], by region and patient."""
+    found = {}
     for one in judged:
         errors = one.errors(model)
-        found += [
-            _FRACTION * float(np.abs(errors.error[errors.patient == p]).mean())
-            for p in np.unique(errors.patient)
-        ]
-    return np.array(found)
+        for p in np.unique(errors.patient):
+            mean = np.abs(errors.error[errors.patient == p]).mean()
+            found[one.region, int(p)] = _FRACTION * float(mean)
+    return found
 
 
 def _pairs(judged: Sequence[Judged], names: tuple[str, ...]) -> list[str]:
     from scipy.stats import wilcoxon  # noqa: PLC0415 - slow to import
 
-    best = names[-1] if len(names) == 1 else min(
-        names, key=lambda n: float(np.median(_all_medians(judged, n)))
-    )  # fmt: skip
+    best = names[-1]
     mine = patient_errors(judged, best)
     lines = [f"| {best} against | patients better | median difference | p (Wilcoxon, paired) |",
              "|---|---|---|---|"]  # fmt: skip
     for name in names:
         if name == best:
             continue
-        difference = mine - patient_errors(judged, name)
+        theirs = patient_errors(judged, name)
+        difference = np.array([mine[p] - theirs[p] for p in mine if p in theirs])
         p = wilcoxon(difference).pvalue if np.any(difference) else 1.0
         lines.append(
             f"| {name} | {int((difference < 0).sum())} of {len(difference)} |"

@@ -26,7 +26,7 @@ from milligray.typing import BoolArray, FloatArray
 FOLDS = 5
 RULE, BOOSTING, MLP = "rule", "boosting", "published MLP"
 PHYSICS, OURS = "physics", "physics + boosting"
-MODELS = (RULE, BOOSTING, PHYSICS, OURS, MLP)
+MODELS = (RULE, BOOSTING, MLP, PHYSICS, OURS)
 ABLATION_PENALTY = 30.0
 _BASE = GROUPS["base"]
 
@@ -72,7 +72,9 @@ def run(data: tuple[Path, ...], out: Path, options: Mapping[str, str]) -> None:
         One folder: ``chest.npz`` and ``abdomen.npz`` of the published arrays.
     out : Path
     options : mapping
-        ``folds`` (5), ``mlp_steps`` (1000), ``models`` (names with commas; default all).
+        ``folds`` (5), ``models`` (names with commas; default all); of the published network
+        ``mlp_steps`` (1000), ``mlp_batch`` (64), ``mlp_folds`` (all): patients of the other folds
+        are left out of its figures.
 
     Notes
     -----
@@ -94,10 +96,12 @@ def run(data: tuple[Path, ...], out: Path, options: Mapping[str, str]) -> None:
         choices: list[str] = []
         for title, predict in _ladder(table, region):
             doses[title] = _out_of_fold(table, fold, predict)
-        wanted = [name for name in MODELS if name in names and name not in (PHYSICS, OURS)]
+        wanted = [name for name in (RULE, BOOSTING) if name in names]
         for name in wanted:
             kept = out / "doses" / f"{region}_{name.replace(' ', '_')}.npy"
-            doses[name] = _kept(kept, rows, partial(_simple, name, table, fold, options))
+            doses[name] = _kept(kept, rows, partial(_simple, name, table, fold))
+        if MLP in names:
+            doses[MLP] = _mlp_by_fold(out / "doses", region, table, fold, options)
         if PHYSICS in names or OURS in names:
             kept = out / "doses" / f"{region}_physics.npz"
             both, choices = _nested(kept, table, fold)
@@ -143,16 +147,29 @@ def _out_of_fold(table: SliceTable, fold: Index, predict: Predict) -> FloatArray
     return found
 
 
-def _simple(name: str, table: SliceTable, fold: Index, options: Mapping[str, str]) -> FloatArray:
+def _simple(name: str, table: SliceTable, fold: Index) -> FloatArray:
     if name == RULE:
         return _out_of_fold(table, fold, rule_doses)
-    if name == BOOSTING:
-        return _out_of_fold(table, fold, boosting_doses)
-    steps = int(options.get("mlp_steps", "1000"))
-    return _out_of_fold(table, fold, lambda t, train: _mlp_doses(t, train, steps))
+    return _out_of_fold(table, fold, boosting_doses)
 
 
-def _mlp_doses(table: SliceTable, train: BoolArray, steps: int) -> FloatArray:
+def _mlp_by_fold(
+    folder: Path, region: str, table: SliceTable, fold: Index, options: Mapping[str, str]
+) -> FloatArray:
+    """Doses by the published network, fold by fold; NaN in the folds that are not asked for."""
+    steps, batch = int(options.get("mlp_steps", "1000")), int(options.get("mlp_batch", "64"))
+    folds = int(options.get("mlp_folds", str(int(fold.max()) + 1)))
+    found = np.full(len(fold), np.nan)
+    for k in range(folds):
+        path = folder / f"{region}_mlp_{steps}_{batch}_fold_{k}.npy"
+        doses = _kept(
+            path, table.rows, partial(_mlp_doses, table, fold != k, steps, batch)
+        )  # fmt: skip
+        found[fold == k] = doses[fold == k]
+    return found
+
+
+def _mlp_doses(table: SliceTable, train: BoolArray, steps: int, batch: int) -> FloatArray:
     import torch  # noqa: PLC0415 - heavy
 
     from milligray.train.modules.slice_mlp import (  # noqa: PLC0415 - needs torch
@@ -169,7 +186,7 @@ def _mlp_doses(table: SliceTable, train: BoolArray, steps: int) -> FloatArray:
         fit = mine & train
         mean, scale = x[fit].mean(axis=0), x[fit].std(axis=0)
         network = fit_slice_mlp(
-            SliceMlpConfig(steps=steps), (x[fit] - mean) / scale, r.dose_mgy[fit]
+            SliceMlpConfig(steps=steps, batch_size=batch), (x[fit] - mean) / scale, r.dose_mgy[fit]
         )
         rest = mine & ~train
         found[rest] = predict_slice_mlp(network, (x[rest] - mean) / scale)
