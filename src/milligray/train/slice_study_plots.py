@@ -8,6 +8,9 @@ import numpy as np
 
 from milligray.train.slice_study_page import Judged, organ_rows
 
+LARGEST = 22.0
+"""End of the axis of errors [%]; larger ones stand as numbers."""
+
 
 def draw(judged: Sequence[Judged], names: tuple[str, ...], path: Path) -> None:
     """Bars: errors by organ and model; organ doses of one patient of each region."""
@@ -23,12 +26,17 @@ def draw(judged: Sequence[Judged], names: tuple[str, ...], path: Path) -> None:
     for m, name in enumerate(names):
         at = places + (m - 0.5 * (len(names) - 1)) * width
         top.bar(at, [row[name] for row in rows], width, label=name, color=f"C{m}")
+    for m, name in enumerate(names):
+        for at, row in zip(places, rows, strict=True):
+            if row[name] > LARGEST:
+                top.text(at + (m - 0.5 * (len(names) - 1)) * width, LARGEST, f"{row[name]:.0f}",
+                         ha="center", va="top", rotation=90, fontsize=8, color="white")  # fmt: skip
     known = [i for i, row in enumerate(rows) if row["published"] != ""]
     top.scatter(known, [rows[i]["published"] for i in known], marker="D", color="black", zorder=3,
                 s=22, label="published (abstract)")  # fmt: skip
     top.axhline(5.0, color="black", linewidth=0.7, linestyle=":")
     top.set_ylabel("median error of the organ dose [%]")
-    top.set_ylim(0, 22)
+    top.set_ylim(0, LARGEST)
     top.set_xlim(-0.6, len(rows) - 0.4)
     top.set_xticks(places, [_short(row["organ"]) for row in rows], rotation=60, ha="right")
     top.legend(ncols=3, fontsize=9)
@@ -39,7 +47,7 @@ def draw(judged: Sequence[Judged], names: tuple[str, ...], path: Path) -> None:
 
 
 def _draw_patient(panel: Any, one: Judged, names: tuple[str, ...]) -> None:  # noqa: ANN401
-    """Organ doses of the patient whose error by the last model but ... is the median one."""
+    """Organ doses of the patient whose error by the last model is the median one."""
     best = names[-1]
     errors = one.errors(best)
     people = np.unique(errors.patient)
@@ -57,7 +65,8 @@ def _draw_patient(panel: Any, one: Judged, names: tuple[str, ...]) -> None:  # n
                      ha="right", fontsize=8)  # fmt: skip
     panel.set_ylabel("organ dose [mGy]")
     panel.set_title(f"{one.region}: patient {patient}, whose error is the median", fontsize=10)
-    panel.legend(fontsize=8)
+    panel.set_ylim(0, 1.2 * panel.get_ylim()[1])
+    panel.legend(fontsize=8, ncols=3, loc="upper center")
 
 
 def _short(organ: str) -> str:

@@ -28,6 +28,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             name=name, title=title, module=f"milligray.train.study_{name.replace('-', '_')}"
         )
         for name, title in (
+            ("slice-mlp", "slice-wise network on our own truth, against its comparators"),
             ("slice-mlp-tzanis", "slice-wise network on the published arrays of its authors"),
             ("radiomics-fcn", "radiomics network against its comparators, repeated random splits"),
             ("deep-dose", "dose of source positions: voxels, organs, whole scans"),

@@ -94,8 +94,9 @@ def run(data: tuple[Path, ...], out: Path, options: Mapping[str, str]) -> None:
         fold = grouped_folds(rows.person, folds)
         doses: dict[str, FloatArray] = {}
         choices: list[str] = []
-        for title, predict in _ladder(table, region):
-            doses[title] = _out_of_fold(table, fold, predict)
+        for i, (title, predict) in enumerate(_ladder(table, region)):
+            kept = out / "doses" / f"{region}_step_{i}.npy"
+            doses[title] = _kept(kept, rows, partial(_out_of_fold, table, fold, predict))
         wanted = [name for name in (RULE, BOOSTING) if name in names]
         for name in wanted:
             kept = out / "doses" / f"{region}_{name.replace(' ', '_')}.npy"
