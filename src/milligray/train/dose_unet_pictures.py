@@ -70,8 +70,8 @@ def draw_uncertainties(results: Sequence[OrganResult], temperature: float, path:
         ax.vlines(x, -band, band, color=color, alpha=0.3, lw=2.5)
         ax.plot(x, [100.0 * row.relative_error for row in rows], ".", color=color, ms=4)
         ax.text(
-            x.mean(), ax.get_ylim()[0], words(name).replace("Body (remaining tissue)", "rest"),
-            rotation=30, fontsize=7, ha="right", va="top", color=color,
+            x.mean(), -0.02, words(name).replace("Body (remaining tissue)", "rest"), rotation=30,
+            fontsize=7, ha="right", va="top", color=color, transform=ax.get_xaxis_transform(),
         )  # fmt: skip
         place += len(rows) + 2
     ax.axhline(0.0, color="black", lw=0.6)
