@@ -105,18 +105,21 @@ def train_radiomics_fcn(
         raise InputError(
             "members >= 1, radiomics >= 0, folds >= 2 and training patients are needed"
         )
-    held_out = _held_out(learning, config, n_folds, settings.seed)
+    dose, sigma = _held_out(learning, config, n_folds, settings.seed)
+    temperature = _temperature(learning, dose, sigma)
     network = fit_organ_network(learning, config, seed=settings.seed)
     target = out / options.get("name", SYSTEM)
     target.mkdir(parents=True, exist_ok=True)
     _export(network, learning, target)
     _write_history(network, target / "history.csv")
-    metrics = {f"organs, {n_folds} folds by patient": organ_rows(learning, *held_out)}
+    metrics = {
+        f"organs, {n_folds} folds by patient": organ_rows(learning, dose, temperature * sigma)
+    }
     card = _card(network, learning, target, sets, options, metrics)
     fits = {"all members and folds": {"seconds": time.perf_counter() - started}}
     card = replace(
         card, training=training_document(settings, fits),
-        normalization=dict(card.normalization) | {"temperature": _temperature(learning, held_out)},
+        normalization=dict(card.normalization) | {"temperature": temperature},
     )  # fmt: skip
     write_card(card, target)
     if options.get("test", "no") == "yes" and len(unseen):
@@ -141,9 +144,8 @@ def _held_out(
     return dose, sigma
 
 
-def _temperature(table: OrganTable, held_out: tuple[FloatArray, FloatArray]) -> float:
+def _temperature(table: OrganTable, dose: FloatArray, sigma: FloatArray) -> float:
     """Factor by which k = 2 covers 95 % of the organs of patients that were held out."""
-    dose, sigma = held_out
     error = np.abs(np.log(dose / table.dose_per_ctdi))
     score = error / np.hypot(sigma, table.relative_uncertainty)
     return float(np.quantile(score, COVERED) / 2.0)

@@ -21,6 +21,7 @@ from milligray.learn.network import Network, open_network
 from milligray.learn.prediction import predict_dose
 from milligray.learn.predictors.radiomics_fcn import predict_organs
 from milligray.learn.scan import Scan
+from milligray.learn.shelf import find_network
 from milligray.materials.hu_calibration import load_hu_calibration
 from milligray.patient import build_patient
 from milligray.read.series import CtProtocol, CtSeries
@@ -214,3 +215,15 @@ def test_the_missing_package_is_named(
         extras.require_radiomics()
     with pytest.raises(MissingExtraError, match=r"milligray\[radiomics\]"):
         predict_organs(scan, network)
+
+
+def test_the_network_that_ships_stays_near_its_rule_for_usual_organs() -> None:
+    network = open_network(find_network("radiomics-fcn-head-neck"))
+    normalization = OrganNormalization.from_document(network.card.normalization)
+    assert network.members == 5
+    assert set(network.card.domains) == set(normalization.organs)
+    rows = np.array([network.card.domains[organ].median for organ in normalization.organs])
+    inputs = np.concatenate([normalization.scaler(rows), np.eye(len(rows), dtype=np.float32)], 1)
+    outputs = network.run_all({"features": inputs})["mean"].mean(axis=0)
+    ratio = np.exp(normalization.target_mean + normalization.target_scale * outputs)
+    assert ratio == pytest.approx(1.0, abs=0.2)
