@@ -23,7 +23,7 @@ from milligray.learn.inputs.scatter_inputs import (
     scatter_inputs,
 )
 from milligray.learn.network import Network, open_network
-from milligray.learn.predictors.scatter_net import predict_scatter
+from milligray.learn.predictors.scatter_net import predict_scatter, share_beyond
 from milligray.learn.scan import Scan
 from milligray.learn.shelf import find_network
 from milligray.train.scatter_samples import open_sample, stored_slices
@@ -74,6 +74,7 @@ def _judge(
         raise InputError("the network gave no dose map")
     names = [n.decode() for n in sample.arrays["organ_names"].values]
     rows = {n: i for i, n in enumerate(names)}
+    beyond = share_beyond(scan)
     for i, organ in enumerate(found.names):
         row = rows[organ]
         truth = float(sample.arrays["organ_dose"].values[row])
@@ -84,6 +85,7 @@ def _judge(
             "sigma": truth * float(sample.arrays["organ_relative_uncertainty"].values[row]),
             "network": float(found.mean_dose_mgy[i]), "guess": float(guess[i]),
             "claimed": float(found.mean_dose_mgy[i] * found.total[i]),
+            "beyond": float(beyond[i]),
         })  # fmt: skip
     for system, values in (("network", found.dose_mgy), ("guess", guess_map)):
         voxels.append({"system": system} | _voxels(scan, sample, values))
@@ -126,16 +128,22 @@ def body_in_range(scan: Scan) -> BoolArray:
     return np.asarray(scan.patient.body & ((z >= low) & (z <= high))[:, None, None])
 
 
-def _tables(organs: list[dict[str, Any]], voxels: list[dict[str, Any]]) -> tuple[Table, ...]:
-    def pairs(system: str) -> ValuePairs:
-        claimed = [row["claimed"] for row in organs] if system == "network" else None
-        return ValuePairs.from_arrays(
-            [row[system] for row in organs], [row["truth"] for row in organs],
-            patients=[row["patient"] for row in organs], organs=[row["organ"] for row in organs],
-            reference_sigma=[row["sigma"] for row in organs], predicted_sigma=claimed,
-        )  # fmt: skip
+def _pairs(rows: list[dict[str, Any]], system: str) -> ValuePairs:
+    claimed = [row["claimed"] for row in rows] if system == "network" else None
+    return ValuePairs.from_arrays(
+        [row[system] for row in rows], [row["truth"] for row in rows],
+        patients=[row["patient"] for row in rows], organs=[row["organ"] for row in rows],
+        reference_sigma=[row["sigma"] for row in rows], predicted_sigma=claimed,
+    )  # fmt: skip
 
-    ours = pairs("network")
+
+def _tables(organs: list[dict[str, Any]], voxels: list[dict[str, Any]]) -> tuple[Table, ...]:
+    near = [row for row in organs if row["beyond"] < 0.1]
+    away = [row for row in organs if row["beyond"] >= 0.1]
+    ours = _pairs(near, "network")
+    systems = {"network": ours, "guess without network": _pairs(near, "guess")}
+    if away:
+        systems["network, organs beyond its reach"] = _pairs(away, "network")
     cover, score = coverage(ours), summarize_scores(z_scores(ours))
     means: list[dict[str, Any]] = []
     for system in ("network", "guess"):
@@ -152,8 +160,8 @@ def _tables(organs: list[dict[str, Any]], voxels: list[dict[str, Any]]) -> tuple
         Column(key="noise", title="of RAE, noise of the truth [%]", kind="percent"),
     ]  # fmt: skip
     return (
-        organ_table(ours, title="Organ doses against Monte Carlo, unseen patients"),
-        system_table({"network": ours, "guess without network": pairs("guess")}),
+        organ_table(ours, title="Organ doses against Monte Carlo, organs within reach of the beam"),
+        system_table(systems),
         Table(
             name="voxels", title="Voxels of the body in the scanned range, means over the scans",
             columns=tuple(columns), rows=tuple(means),
@@ -171,7 +179,7 @@ def _tables(organs: list[dict[str, Any]], voxels: list[dict[str, Any]]) -> tuple
             rows=({
                 "k": cover.factor, "n": cover.n, "share": cover.share, "low": cover.low,
                 "high": cover.high, "z": score.standard_deviation,
-                "u": float(np.mean([2.0 * r["claimed"] / r["network"] for r in organs])),
+                "u": float(np.mean([2.0 * r["claimed"] / r["network"] for r in near])),
             },),
         ),
     )  # fmt: skip

@@ -19,6 +19,8 @@ from milligray.typing import BoolArray, FloatArray
 
 SYSTEM = "scatter-net"
 LARGEST_LOG = 3.0
+TAUGHT_MM = 40.0
+"""Truth beyond the beam that the training sets hold."""
 LEAST_BODY = 0.3
 """Share of a cube that must be body for the network's word to count there."""
 
@@ -57,8 +59,20 @@ def predict_scatter(scan: Scan, network: Network) -> Prediction:
     epistemic = doses.std(axis=0, ddof=1) / safe if len(doses) > 1 else np.zeros_like(mean)
     temperature = float(network.card.normalization.get("organ_temperature", 1.0))
     widening, warnings, refusals = _judged(network.card, inputs)
-    total = np.maximum(temperature, 1.0) * np.hypot(aleatoric, epistemic) * widening
+    beyond = share_beyond(scan)
+    outside = float(network.card.normalization.get("relative_error_beyond", 1.0))
+    within = np.maximum(temperature, 1.0) * np.hypot(aleatoric, epistemic) * widening
     scale = min(temperature, 1.0)
+    total = np.hypot(within, beyond * outside / scale)
+    far = [name for name, share in zip(scan.weights.names, beyond, strict=True) if share > 0.5]
+    if far:
+        warnings = (
+            *warnings,
+            (
+                f"{', '.join(far)}: more than {TAUGHT_MM:g} mm beyond the beam, where the network"
+                " was not taught; uncertainty widened, use Monte Carlo if these organs matter"
+            ),
+        )
     dose = dose_of_kerma_mgy(scan, kerma, inputs.grid)
     water = np.maximum(kerma[0], 1e-30)
     of_members = kermas[:, 0].std(axis=0, ddof=1) / water if len(doses) > 1 else 0.0 * water
@@ -72,6 +86,17 @@ def predict_scatter(scan: Scan, network: Network) -> Prediction:
         dose_relative_uncertainty=np.where(scan.patient.body, of_voxels, 0.0),
         warnings=warnings, refusals=refusals,
     )  # fmt: skip
+
+
+def share_beyond(scan: Scan) -> FloatArray:
+    """Share of each organ's mass that lies more than `TAUGHT_MM` beyond the beam along z."""
+    low, high = scan.source.irradiated_z_mm
+    z = scan.patient.grid.axis_centers_mm(0)
+    is_beyond = (z < low - TAUGHT_MM) | (z > high + TAUGHT_MM)
+    weights = scan.weights.weights_g
+    _, ny, nx = scan.patient.grid.shape
+    mass = np.asarray(weights.sum(axis=1)).ravel()
+    return np.asarray(weights @ np.repeat(is_beyond.astype(np.float64), ny * nx)) / mass
 
 
 def run_members(inputs: ScatterInputs, network: Network) -> tuple[FloatArray, FloatArray]:
