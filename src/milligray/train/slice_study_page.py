@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from milligray.train.slice_arrays import SliceRows
 from milligray.train.slice_models import organ_errors
+from milligray.train.slice_study_truth import about_truth
 from milligray.typing import BoolArray, FloatArray
 
 PAGE, TABLE, PICTURE = "slice_mlp_tzanis_tables.md", "slice_mlp_tzanis.csv", "slice_mlp_tzanis.png"
@@ -74,11 +75,12 @@ def write_page(
     folds: int,
 ) -> None:  # fmt: skip
     """Write both files."""
+    truth = about_truth([(one.region, one.rows) for one in judged])
     lines = [
         HEAD.format(folds=folds), "",
         *_summary(judged, names), *_same_patients(judged, names), "",
         *_by_organ(judged, names), "", *_ablation(judged, steps), "",
-        *_pairs(judged, names), "", *_noise(judged), "", *_choices(judged),
+        *_pairs(judged, names), "", *truth, "", *_choices(judged),
     ]  # fmt: skip
     (out / PAGE).write_text("\n".join(lines) + "\n", encoding="utf-8")
     _write_csv(judged, names, out / TABLE)
@@ -100,8 +102,7 @@ def slice_medians(judged: Sequence[Judged], model: str) -> FloatArray:
         for j in range(len(r.organ_names)):
             of = (r.organ == j) & (r.dose_mgy > 0) & np.isfinite(one.doses[model])
             ratio = one.doses[model][of] / r.dose_mgy[of]
-            middle = float(np.median(np.abs(ratio - 1.0))) if of.any() else np.nan
-            found.append(_FRACTION * middle)
+            found.append(_FRACTION * middle(np.abs(ratio - 1.0)))
     return np.array(found)
 
 
@@ -124,19 +125,25 @@ def interval(judged: Sequence[Judged], model: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def middle(values: FloatArray) -> float:
+    """Median of the known values; NaN without any."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
 def _summary(judged: Sequence[Judged], names: tuple[str, ...]) -> list[str]:
     lines = [f"| {' | '.join(SUMMARY)} |", "|---" * len(SUMMARY) + "|"]
     for name in names:
         every = _all_medians(judged, name)
         rule = _all_medians(judged, names[0])
         low, high = interval(judged, name)
-        parts = [np.nanmedian(one.errors(name).medians()) for one in judged]
+        parts = [middle(one.errors(name).medians()) for one in judged]
         lines.append(
-            f"| {name} | {np.nanmedian(every):.1f} | {low:.1f}-{high:.1f} |"
+            f"| {name} | {middle(every):.1f} | {low:.1f}-{high:.1f} |"
             f" {np.nanmean(every):.1f} | {parts[0]:.1f} | {parts[1]:.1f} |"
             f" {int((every < rule).sum())} |"
-            f" {np.nanmedian(_all_medians(judged, name, unseen=True)):.1f} |"
-            f" {np.nanmedian(slice_medians(judged, name)):.1f} |"
+            f" {middle(_all_medians(judged, name, unseen=True)):.1f} |"
+            f" {middle(slice_medians(judged, name)):.1f} |"
         )
     return lines
 
@@ -156,7 +163,7 @@ def _same_patients(judged: Sequence[Judged], names: tuple[str, ...]) -> list[str
             medians = [
                 one.errors(name, mine).medians() for one, mine in zip(judged, of, strict=True)
             ]
-            cells.append(f"{np.nanmedian(np.concatenate(medians)):.1f}")
+            cells.append(f"{middle(np.concatenate(medians)):.1f}")
         lines += ["", f"| the {count} patients of {part} only | {' | '.join(names)} |",
                   "|---" * (1 + len(names)) + "|",
                   f"| median over the organs | {' | '.join(cells)} |"]  # fmt: skip
@@ -200,11 +207,11 @@ def _ablation(judged: Sequence[Judged], steps: tuple[str, ...]) -> list[str]:
     for step in steps:
         if any(step not in one.doses for one in judged):
             continue
-        parts = [np.nanmedian(one.errors(step).medians()) for one in judged]
+        parts = [middle(one.errors(step).medians()) for one in judged]
         lines.append(
             f"| {step} | {parts[0]:.1f} | {parts[1]:.1f} |"
-            f" {np.nanmedian(_all_medians(judged, step)):.1f} |"
-            f" {np.nanmedian(slice_medians(judged, step)):.1f} |"
+            f" {middle(_all_medians(judged, step)):.1f} |"
+            f" {middle(slice_medians(judged, step)):.1f} |"
         )
     return lines
 
@@ -238,45 +245,6 @@ def _pairs(judged: Sequence[Judged], names: tuple[str, ...]) -> list[str]:
             f" {np.median(difference):+.1f} | {p:.1g} |"
         )
     return lines
-
-
-def _noise(judged: Sequence[Judged]) -> list[str]:
-    """What the Monte Carlo itself leaves open: a CT simulated twice, and neighbors in z."""
-    lines = ["| region | CT there twice | difference of organ doses, rms | noise of a slice |",
-             "|---|---|---|---|"]  # fmt: skip
-    for one in judged:
-        r = one.rows
-        again = np.unique(r.patient[r.patient != r.person])
-        ratios = []
-        for patient in again:
-            twin = int(r.person[r.patient == patient][0])
-            for j in range(len(r.organ_names)):
-                a, b = ((r.patient == p) & (r.organ == j) for p in (patient, twin))
-                both = np.intersect1d(r.z_mm[a], r.z_mm[b])  # masks were made twice, too
-                if len(both):
-                    doses = [r.dose_mgy[of & np.isin(r.z_mm, both)].mean() for of in (a, b)]
-                    ratios.append(doses[0] / doses[1] - 1.0)
-        rms = f"{_FRACTION * np.sqrt(np.mean(np.square(ratios))):.2f}" if ratios else "-"
-        lines.append(f"| {one.region} | {len(again)} | {rms} | {slice_noise(r):.1f} |")
-    return lines
-
-
-def slice_noise(r: SliceRows) -> float:
-    """Median over organs of the noise of a slice [%], from second differences along z."""
-    found = []
-    for j in range(len(r.organ_names)):
-        of = r.organ == j
-        z, patient = r.z_mm[of], r.patient[of]
-        with np.errstate(divide="ignore"):
-            log = np.log(r.dose_mgy[of])
-        step = np.diff(z)
-        even = (np.diff(patient)[1:] == 0) & (np.diff(patient)[:-1] == 0)
-        even &= np.abs(np.diff(step)) < 0.01
-        with np.errstate(invalid="ignore"):
-            second = (log[2:] - 2.0 * log[1:-1] + log[:-2])[even]
-        second = second[np.isfinite(second)]
-        found.append(_FRACTION * 1.4826 * float(np.median(np.abs(second))) / np.sqrt(6.0))
-    return float(np.median(found))
 
 
 def _choices(judged: Sequence[Judged]) -> list[str]:

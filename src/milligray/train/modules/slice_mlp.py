@@ -109,7 +109,7 @@ def fit_slice_mlp(
             at += size
             loss = ((network(x[rows]) - y[rows]) ** 2).mean()
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
     return network.eval()
 
