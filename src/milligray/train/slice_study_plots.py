@@ -39,7 +39,7 @@ def draw(judged: Sequence[Judged], names: tuple[str, ...], path: Path) -> None:
     top.set_ylim(0, LARGEST)
     top.set_xlim(-0.6, len(rows) - 0.4)
     top.set_xticks(places, [_short(row["organ"]) for row in rows], rotation=60, ha="right")
-    top.legend(ncols=3, fontsize=9)
+    top.legend(ncols=6, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     top.grid(axis="y", alpha=0.3)
     for panel, one in zip(bottom, judged, strict=True):
         _draw_patient(panel, one, names)
@@ -60,7 +60,7 @@ def _draw_patient(panel: Any, one: Judged, names: tuple[str, ...]) -> None:  # n
         dose = r.dose_mgy if m == 0 else one.doses[name]
         means = [dose[(r.patient == patient) & (r.organ == j)].mean() for j in organs]
         panel.bar(np.arange(len(organs)) + (m - 1) * 0.27, means, 0.27, label=name,
-                  color=("0.3", "C0", "C3")[m])  # fmt: skip
+                  color="0.3" if m == 0 else f"C{names.index(name)}")  # fmt: skip
     panel.set_xticks(range(len(organs)), [_short(r.organ_names[j]) for j in organs], rotation=60,
                      ha="right", fontsize=8)  # fmt: skip
     panel.set_ylabel("organ dose [mGy]")
