@@ -8,7 +8,7 @@ import numpy as np
 
 from milligray.dataset.storage import read_sample
 from milligray.dataset.stored_scan import stored_grid
-from milligray.train.dose_unet_organs import LEAST_VOXELS, OrganResult
+from milligray.train.dose_unet_organs import LEAST_VOXELS, SUM, OrganResult
 
 _ARRAYS = (
     "body", "labels", "dose", "electron_density", "organ_names", "current_position",
@@ -76,7 +76,7 @@ class DiameterRule:
             if single:
                 keys = ("truth", "dose", "aleatoric", "epistemic", "total")
                 found.append(OrganResult(
-                    sample=row.sample, patient=row.patient, organ="summed organ dose",
+                    sample=row.sample, patient=row.patient, organ=SUM,
                     share_scanned=float(np.mean([one.share_scanned for one in single])),
                     **{key: sum(getattr(one, key) for one in single) for key in keys},
                 ))  # fmt: skip

@@ -17,6 +17,8 @@ from milligray.learn.inputs.dose_unet_inputs import (
 from milligray.learn.network import open_network
 from milligray.train.dose_unet_data import DoseCase
 from milligray.train.dose_unet_organs import (
+    SUM,
+    OrganResult,
     case_maps,
     organ_results,
     single_organs,
@@ -113,9 +115,15 @@ def calibrated(card: ModelCard, folder: Path, validation: Sequence[DoseCase]) ->
     results = [
         row for case in validation for row in organ_results(case, case_maps(case, network, tile))
     ]
-    organs = single_organs(results)
+    return card_with_temperatures(card, results)
+
+
+def card_with_temperatures(card: ModelCard, results: Sequence[OrganResult]) -> ModelCard:
+    """Card with the temperatures that organs of validation patients ask for."""
+    organs = single_organs(list(results))
     errors = np.array([row.relative_error for row in organs])
-    sums = np.array([r.relative_error for r in results if r.organ == "summed organ dose"])
+    summed = [row for row in results if row.organ == SUM]
+    sums = np.array([row.relative_error for row in summed])
     table = {
         "organs": len(organs),
         "mean_absolute_relative_error": float(np.abs(errors).mean()),
@@ -125,5 +133,7 @@ def calibrated(card: ModelCard, folder: Path, validation: Sequence[DoseCase]) ->
     }
     return replace(
         card, metrics={"validation organs": [table]},
-        normalization=dict(card.normalization) | {"temperature": temperature_of(organs)},
+        normalization=dict(card.normalization) | {
+            "temperature": temperature_of(organs), "sum_temperature": temperature_of(summed),
+        },
     )  # fmt: skip

@@ -16,6 +16,7 @@ LEVEL = 0.9545
 """What two standard deviations of a normal error cover."""
 LEAST_VOXELS = 8
 REST = "Body (remaining tissue)"
+SUM, PARTIAL = "summed organ dose", "partial effective dose"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,7 @@ def _sums(case: DoseCase, rows: list[OrganResult], masses: list[float]) -> list[
         )
 
     keys = ("truth", "dose", "aleatoric", "epistemic", "total")
-    found = [summed("summed organ dose", {k: sum(getattr(r, k) for r in organs) for k in keys})]
+    found = [summed(SUM, {k: sum(getattr(r, k) for r in organs) for k in keys})]
     columns = {key: np.array([getattr(row, key) for row in rows]) for key in keys}
     names, mass = [row.organ for row in rows], np.array(masses)
     try:
@@ -120,7 +121,7 @@ def _sums(case: DoseCase, rows: list[OrganResult], masses: list[float]) -> list[
         }
     except InputError:
         return found
-    return [*found, summed("partial effective dose", values)]
+    return [*found, summed(PARTIAL, values)]
 
 
 def temperature_of(results: list[OrganResult]) -> float:
@@ -129,7 +130,7 @@ def temperature_of(results: list[OrganResult]) -> float:
     Parameters
     ----------
     results : list of OrganResult
-        Organs (no sums) of patients that no weight was fitted to.
+        Organs, or sums of them, of patients that no weight was fitted to.
 
     Notes
     -----

@@ -14,13 +14,18 @@ from milligray.learn.inputs.dose_unet_inputs import guess_options
 from milligray.learn.network import Network, open_network
 from milligray.train.diameter_rule import DiameterRow, fit_diameter_rule, read_diameter_row
 from milligray.train.dose_unet_data import DoseCase, read_case, sample_files
-from milligray.train.dose_unet_organs import OrganResult, case_maps, organ_results, single_organs
+from milligray.train.dose_unet_organs import (
+    SUM,
+    OrganResult,
+    case_maps,
+    organ_results,
+    single_organs,
+)
 from milligray.train.dose_unet_pictures import draw_maps, draw_uncertainties
 from milligray.train.dose_unet_samples import list_samples
 from milligray.train.modules.unet import FIRST_LOG_VARIANCE
 
 RULE, GUESS = "effective diameter", "first guess"
-SUM, PARTIAL = "summed organ dose", "partial effective dose"
 ORGANS, VOXELS, PAGE = "dose_unet_organs.csv", "dose_unet.csv", "dose_unet_tables.md"
 PUBLISHED = {0.0: 0.178, 0.1: 0.146, 0.2: 0.136, 1.0: 0.100}
 """U (k = 2) of the summed organ dose over the share of real training data, as published."""
@@ -38,9 +43,12 @@ class Row:
         Mean over samples of the mean absolute error in the body in the range, over the mean dose.
     organ_median, organ_mean, organ_rms : float
         Absolute errors of organ doses; the last one root mean square.
-    stated_u2, calibrated_u2, observed_u2 : float
+    stated_u2, calibrated_u2, sum_u2, observed_u2 : float
         Expanded uncertainty (k = 2) of the summed organ dose: mean of those stated by the
-        ensemble, the same times the temperature, and twice the root mean square error.
+        ensemble, the same times the temperature of organs, times the temperature of sums, and
+        twice the root mean square error.
+    sum_coverage : float
+        Of the summed organ dose by k = 2 with the temperature of sums.
     coverage, coverage_low, coverage_high : float
         Of organs by k = 2, as stated by the ensemble, with its Wilson interval.
     calibrated, calibrated_low, calibrated_high : float
@@ -60,7 +68,9 @@ class Row:
     organ_rms: float
     stated_u2: float
     calibrated_u2: float
+    sum_u2: float
     observed_u2: float
+    sum_coverage: float
     coverage: float
     coverage_low: float
     coverage_high: float
@@ -142,7 +152,10 @@ def summarize(
     network: Network, results: Sequence[OrganResult], voxel_errors: Sequence[float]
 ) -> Row:
     """Figures of a network."""
-    factor = float(network.card.normalization.get("temperature", 1.0))
+    factor, sum_factor = (
+        float(network.card.normalization.get(key, 1.0))
+        for key in ("temperature", "sum_temperature")
+    )
     organs = single_organs(list(results))
     sums = [row for row in results if row.organ == SUM]
     errors = np.abs([row.relative_error for row in organs])
@@ -156,7 +169,8 @@ def summarize(
         patients=len({row.patient for row in results}), organs=len(organs),
         voxel_error=float(np.mean(voxel_errors)), organ_median=float(np.median(errors)),
         organ_mean=float(errors.mean()), organ_rms=float(np.sqrt((errors**2).mean())),
-        stated_u2=stated, calibrated_u2=stated * factor,
+        stated_u2=stated, calibrated_u2=stated * factor, sum_u2=stated * sum_factor,
+        sum_coverage=float(np.mean([abs(row.score) <= 2.0 * sum_factor for row in sums])),
         observed_u2=2.0 * float(np.sqrt(np.mean([row.relative_error**2 for row in sums]))),
         coverage=plain / len(organs), coverage_low=low, coverage_high=high,
         calibrated=scaled / len(organs), calibrated_low=scaled_low, calibrated_high=scaled_high,
@@ -187,7 +201,7 @@ def page(
     """Tables as Markdown; of the others the errors only."""
     titles = (
         "Network", "samples (patients)", "voxels: mean error", "organs: median / mean / RMS error",
-        "U(k = 2) of the summed organ dose: stated / calibrated / observed",
+        "U(k = 2) of the summed organ dose: stated / calibrated by organs / by sums / observed",
         "coverage of k = 2, stated", "calibrated", "aleatoric / epistemic (k = 1)",
     )  # fmt: skip
     lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
@@ -195,7 +209,8 @@ def page(
         lines.append(
             f"| {name} | {row.samples} ({row.patients}) | {row.voxel_error:.1%}"
             f" | {row.organ_median:.1%} / {row.organ_mean:.1%} / {row.organ_rms:.1%}"
-            f" | {row.stated_u2:.1%} / {row.calibrated_u2:.1%} / {row.observed_u2:.1%}"
+            f" | {row.stated_u2:.1%} / {row.calibrated_u2:.1%} / {row.sum_u2:.1%}"
+            f" ({row.sum_coverage:.0%} covered) / {row.observed_u2:.1%}"
             f" | {row.coverage:.1%} ({row.coverage_low:.0%}-{row.coverage_high:.0%})"
             f" | {row.calibrated:.1%} ({row.calibrated_low:.0%}-{row.calibrated_high:.0%})"
             f" | {row.aleatoric:.1%} / {row.epistemic:.1%} |"
