@@ -23,7 +23,7 @@ CNN = "resnet"
 CNN_EPOCHS = 25
 SLOW, SLOW_SPLITS = (CNN, "fcn-patient", "fcn-geometry", "organ-network+"), 5
 """Models that take minutes, and how many of the splits they get."""
-TABLE, PICTURE, PAGE = "radiomics_fcn.csv", "radiomics_fcn.png", "radiomics_fcn_tables.md"
+TABLE, PICTURE, PAGE = "radiomics_fcn.csv", "radiomics_fcn.png", "tables.md"
 ALL_ORGANS = "all organs"
 
 
