@@ -27,9 +27,9 @@ def draw(judged: Sequence[Judged], names: tuple[str, ...], path: Path) -> None:
         at = places + (m - 0.5 * (len(names) - 1)) * width
         top.bar(at, [row[name] for row in rows], width, label=name, color=f"C{m}")
     for m, name in enumerate(names):
-        for at, row in zip(places, rows, strict=True):
+        for place, row in enumerate(rows):
             if row[name] > LARGEST:
-                top.text(at + (m - 0.5 * (len(names) - 1)) * width, LARGEST, f"{row[name]:.0f}",
+                top.text(place + (m - 0.5 * (len(names) - 1)) * width, LARGEST, f"{row[name]:.0f}",
                          ha="center", va="top", rotation=90, fontsize=8, color="white")  # fmt: skip
     known = [i for i, row in enumerate(rows) if row["published"] != ""]
     top.scatter(known, [rows[i]["published"] for i in known], marker="D", color="black", zorder=3,
