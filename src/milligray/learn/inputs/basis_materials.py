@@ -14,6 +14,7 @@ from milligray.typing import FloatArray
 BASIS = ("water", "cortical_bone")
 FIT_KEV = (30.0, 120.0)
 _FIT_POINTS = 19
+_TABLE_KEV = (10.0, 160.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,6 +75,38 @@ def _fit(
         found.append(fit)
         residuals.append(float(np.abs(columns @ fit - 1.0).max()))
     return found[0], found[1], (residuals[0], residuals[1])
+
+
+def basis_coefficients_cm2_g(energy_kev: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """``mu/rho`` and ``mu_en/rho`` of the basis, shape (2, n_energy) each [cm2/g].
+
+    Parameters
+    ----------
+    energy_kev : ndarray, shape (n_energy,) [keV]
+
+    Notes
+    -----
+    Between 64 energies a decade, logarithmically: within 1e-3 (no edge lies above 5 keV).
+    """
+    logarithm = np.log(energy_kev)
+    low, high = float(energy_kev.min()), float(energy_kev.max())
+    if low < _TABLE_KEV[0] or high > _TABLE_KEV[1]:
+        basis = [load_material(name) for name in BASIS]
+        mu = np.stack([mu_rho_cm2_g(b, energy_kev) for b in basis])
+        return mu, np.stack([mu_en_rho_cm2_g(b, energy_kev) for b in basis])
+    places, table = _basis_table()
+    found = np.exp([[np.interp(logarithm, places, row) for row in rows] for rows in table])
+    return found[0], found[1]
+
+
+@lru_cache(maxsize=1)
+def _basis_table() -> tuple[FloatArray, FloatArray]:
+    """Logarithms of energies, and of the coefficients, shape (2, 2, n)."""
+    n = round(64 * np.log10(_TABLE_KEV[1] / _TABLE_KEV[0]))
+    energy = np.geomspace(*_TABLE_KEV, n)
+    basis = [load_material(name) for name in BASIS]
+    rows = [[of(b, energy) for b in basis] for of in (mu_rho_cm2_g, mu_en_rho_cm2_g)]
+    return np.log(energy), np.log(rows)
 
 
 def basis_densities(patient: Patient) -> tuple[FloatArray, FloatArray]:

@@ -31,16 +31,17 @@ def organ_operator(scan: Scan, grid: Grid) -> scipy.sparse.csr_matrix:
     patient's voxel v, the tissue's fractions ``f`` of the basis and the linear interpolation ``i``
     between cubes.
     """  # noqa: E501
-    patient, weights = scan.patient, scan.weights.weights_g.tocoo()
+    patient, weights = scan.patient, scan.weights.weights_g.tocsr()
     fractions = basis_fractions(patient.materials).absorption
-    voxel = weights.col.astype(np.int64)
+    voxel = weights.indices.astype(np.int64)
+    organ = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
     tissue = fractions[patient.material_index.ravel()[voxel]]
-    mass = np.asarray(scan.weights.weights_g.sum(axis=1)).ravel()
-    share = weights.data / mass[weights.row] * patient.body.ravel()[voxel]
+    mass = np.asarray(weights.sum(axis=1)).ravel()
+    share = weights.data / mass[organ] * patient.body.ravel()[voxel]
     index = np.unravel_index(voxel, patient.grid.shape)
     corners = [_neighbors(patient.grid, grid, axis) for axis in range(3)]
     n = int(np.prod(grid.shape))
-    found = scipy.sparse.csr_matrix((len(scan.weights.names), 2 * n))
+    columns, values = [], []
     for low_z in (0, 1):
         for low_y in (0, 1):
             for low_x in (0, 1):
@@ -52,13 +53,18 @@ def organ_operator(scan: Scan, grid: Grid) -> scipy.sparse.csr_matrix:
                     one = part[index[axis]]
                     factor = factor * (one if side else 1.0 - one)
                 column = np.ravel_multi_index(places, grid.shape)
-                rows = np.concatenate([weights.row, weights.row])
-                columns = np.concatenate([column, column + n])
-                values = np.concatenate([factor * tissue[:, 0], factor * tissue[:, 1]])
-                found = found + scipy.sparse.csr_matrix(
-                    (values, (rows, columns)), shape=found.shape
-                )
-    return found
+                columns += [column, column + n]
+                values += [factor * tissue[:, 0], factor * tissue[:, 1]]
+    # sixteen entries for each of the organs' voxels, in their order; places that occur more than
+    # once need not be added up: the product does it
+    return scipy.sparse.csr_matrix(
+        (
+            np.stack(values, axis=1).ravel(),
+            np.stack(columns, axis=1).ravel(),
+            weights.indptr.astype(np.int64) * len(values),
+        ),
+        shape=(weights.shape[0], 2 * n),
+    )
 
 
 def _neighbors(grid: Grid, onto: Grid, axis: int) -> tuple[LabelArray, FloatArray]:

@@ -6,9 +6,7 @@ import numpy as np
 
 from milligray.constants import CM_PER_MM, MGY_PER_KEV_PER_G
 from milligray.errors import GeometryError
-from milligray.learn.inputs.basis_materials import BASIS
-from milligray.materials.cross_sections import mu_en_rho_cm2_g, mu_rho_cm2_g
-from milligray.materials.tissues import load_material
+from milligray.learn.inputs.basis_materials import basis_coefficients_cm2_g
 from milligray.patient.voxel_loop import voxel_loop
 from milligray.source.ct_source import CtSource, FanField
 from milligray.typing import BoolArray, FloatArray
@@ -98,12 +96,11 @@ def _kerma_tables(
 ) -> tuple[FloatArray, FloatArray]:
     """``ln k_water`` and ``k_bone / k_water`` by fan, path in water, path in bone."""
     energy = field.spectrum.centers_kev
-    basis = [load_material(name) for name in BASIS]
-    mu = [mu_rho_cm2_g(b, energy) for b in basis]
-    absorbed = [field.spectrum.weights * energy * mu_en_rho_cm2_g(b, energy) for b in basis]
+    mu, mu_en = basis_coefficients_cm2_g(energy)
+    absorbed = [field.spectrum.weights * energy * one for one in mu_en]
     # no ray is longer than the diagonal of the box of the longest row and column
     longest = [
-        np.hypot(*(float(np.clip(part, 0.0, None).sum(axis=axis).max()) for axis in (1, 2)))
+        math.hypot(*(float(np.clip(part, 0.0, None).sum(axis=axis).max()) for axis in (1, 2)))
         * max(grid.spacing_mm[1:]) * CM_PER_MM
         for part in attenuating
     ]  # fmt: skip

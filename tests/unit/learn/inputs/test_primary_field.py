@@ -5,7 +5,7 @@ import pytest
 
 from milligray.errors import GeometryError
 from milligray.learn.inputs.attenuation_map import attenuation_map_mgy
-from milligray.learn.inputs.basis_materials import basis_fractions
+from milligray.learn.inputs.basis_materials import basis_coefficients_cm2_g, basis_fractions
 from milligray.learn.inputs.primary_field import kerma_per_photon_mgy_cm2, primary_kerma_mgy
 from milligray.materials.cross_sections import mu_en_rho_cm2_g, mu_rho_cm2_g
 from milligray.materials.hu_calibration import load_hu_calibration
@@ -125,3 +125,14 @@ def test_tissues_are_water_and_bone() -> None:
     own = basis_fractions((load_material("water"), load_material("cortical_bone")))
     np.testing.assert_allclose(own.attenuation, np.eye(2), atol=1e-6)
     np.testing.assert_allclose(own.absorption, np.eye(2), atol=1e-6)
+
+
+def test_interpolated_coefficients_are_those_of_the_basis() -> None:
+    energy = np.linspace(12.3, 148.7, 41)
+    mu, mu_en = basis_coefficients_cm2_g(energy)
+    for row, name in enumerate(("water", "cortical_bone")):
+        material = load_material(name)
+        np.testing.assert_allclose(mu[row], mu_rho_cm2_g(material, energy), rtol=1e-3)
+        np.testing.assert_allclose(mu_en[row], mu_en_rho_cm2_g(material, energy), rtol=1e-3)
+    far = basis_coefficients_cm2_g(np.array([5.0, 400.0]))[0]
+    np.testing.assert_allclose(far[0], mu_rho_cm2_g(load_material("water"), [5.0, 400.0]))
