@@ -14,11 +14,9 @@ LARGEST = 22.0
 
 def draw(judged: Sequence[Judged], names: tuple[str, ...], path: Path) -> None:
     """Bars: errors by organ and model; organ doses of one patient of each region."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow to import
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(13, 11), layout="constrained")
-    FigureCanvasAgg(figure)  # type: ignore[no-untyped-call]  # matplotlib has no types here
     top, *bottom = figure.subplot_mosaic([["e", "e"], ["c", "a"]]).values()
     rows = organ_rows(judged, names)
     width = 0.8 / len(names)

@@ -199,13 +199,11 @@ def page(rows: list[dict[str, Any]], learning: int, test: int) -> str:
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Bars: mean error of the organ dose by organ and model."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow to import
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     models = list(dict.fromkeys(row["model"] for row in rows))
     organs = list(dict.fromkeys(row["organ"] for row in rows))
     figure = Figure(figsize=(10, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)  # type: ignore[no-untyped-call]  # matplotlib has no types here
     panel = figure.subplots()
     width = 0.8 / len(models)
     for m, model in enumerate(models):
