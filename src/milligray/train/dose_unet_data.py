@@ -1,5 +1,6 @@
 """Samples of dose maps as a U-Net learns them: normalized fields, and patches of them."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,8 @@ def kerma_map_of(sample: Sample, which: MapName, cache: Path | None) -> FloatArr
         )
     if side is not None:
         side.parent.mkdir(parents=True, exist_ok=True)
-        partial = side.with_name(f".{side.name}.partial.npy")
+        # several trainings may fill a cache at the same time
+        partial = side.with_name(f".{side.name}.{os.getpid()}.partial.npy")
         np.save(partial, made)
         partial.replace(side)
     return made
