@@ -20,8 +20,8 @@ from milligray.learn.position_superposition import SuperpositionSettings, superp
 from milligray.learn.turned_scan import CylinderInSlab, SeenPosition
 from milligray.typing import FloatArray
 
-FINE = (32, 1)
-TRIED = ((24, 3), (16, 1), (16, 2), (16, 3), (16, 4), (12, 2), (12, 3), (12, 4), (8, 2), (8, 4))
+FINE = (24, 1)
+TRIED = ((16, 3), (16, 1), (12, 3), (8, 3), (8, 6))
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a set of source positions")
     parser.add_argument("--sample", required=True)
-    parser.add_argument("--length-mm", type=float, default=60.0, help="of the tube's path")
+    parser.add_argument("--length-mm", type=float, default=160.0, help="of the tube's path")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     training = open_set(given.data)
@@ -52,7 +52,8 @@ def main() -> None:
 
     fine = dose_of(*FINE)
     z = scan.patient.grid.axis_centers_mm(0)
-    judged = scan.patient.body & (np.abs(z - middle) <= half)[:, None, None]
+    # away from the ends, which coarse positions smear
+    judged = scan.patient.body & (np.abs(z - middle) <= half / 3.0)[:, None, None]
     partial = given.out.with_suffix(".partial")
     with partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
