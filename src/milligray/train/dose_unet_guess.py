@@ -42,7 +42,7 @@ def fit_guess(files: Sequence[Path], which: MapName, cache: Path | None) -> Gues
     ``ln(dose / guess)`` of the voxels nearest to it.
     """
     every = max(1, len(files) // SAMPLES)
-    rows = [_voxels(read_sample(path), which, cache) for path in files[::every][:SAMPLES]]
+    rows = [guess_voxels(read_sample(path), which, cache) for path in files[::every][:SAMPLES]]
     density, dose = (np.concatenate([row[i] for row in rows]) for i in (0, 1))
     parts = np.concatenate([row[2] for row in rows], axis=1)
     soft = (density > SOFT[0]) & (density < SOFT[1]) & (dose > 0)
@@ -58,10 +58,10 @@ def fit_guess(files: Sequence[Path], which: MapName, cache: Path | None) -> Gues
     )
 
 
-def _voxels(
+def guess_voxels(
     sample: Sample, which: MapName, cache: Path | None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Electron density, dose and blurred maps of some voxels of the body in the range."""
+    """Electron density, dose and blurred maps, both over the scale, of voxels in the range."""
     body = sample.arrays["body"].values > 0
     grid = stored_grid(sample)
     z = grid.axis_centers_mm(0)
