@@ -14,8 +14,8 @@ import numpy as np
 
 from milligray.dataset.storage import read_sample
 from milligray.learn.inputs.dose_unet_inputs import MAPS, first_guess
-from milligray.train.dose_unet_guess import SOFT, fit_guess, guess_voxels
-from milligray.train.dose_unet_samples import list_samples
+from milligray.train.dose_unet.guess import SOFT, fit_guess, guess_voxels
+from milligray.train.dose_unet.samples import list_samples
 
 
 def main() -> None:

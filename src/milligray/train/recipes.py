@@ -12,11 +12,11 @@ from milligray.learn.card_values import choices
 from milligray.train.settings import FitSettings
 
 MODULES = {
-    "radiomics-fcn": "milligray.train.recipe_radiomics_fcn",
-    "slice-mlp": "milligray.train.recipe_slice_mlp",
-    "deep-dose": "milligray.train.recipe_deep_dose",
-    "dose-unet": "milligray.train.recipe_dose_unet",
-    "scatter-net": "milligray.train.recipe_scatter_net",
+    "radiomics-fcn": "milligray.train.radiomics_fcn.recipe",
+    "slice-mlp": "milligray.train.slice_mlp.recipe",
+    "deep-dose": "milligray.train.deep_dose.recipe",
+    "dose-unet": "milligray.train.dose_unet.recipe",
+    "scatter-net": "milligray.train.scatter_net.recipe",
 }
 
 Train = Callable[[tuple[Path, ...], Path, FitSettings, Mapping[str, str]], Path]

@@ -24,19 +24,22 @@ class Study:
 
 STUDIES: Mapping[str, Study] = MappingProxyType(
     {
-        name: Study(
-            name=name, title=title, module=f"milligray.train.study_{name.replace('-', '_')}"
-        )
-        for name, title in (
-            ("slice-mlp", "slice-wise network on our own truth, against its comparators"),
-            ("slice-mlp-tzanis", "slice-wise network on the published arrays of its authors"),
-            ("radiomics-fcn", "radiomics network against its comparators, repeated random splits"),
-            ("deep-dose", "dose of source positions: voxels, organs, whole scans"),
-            ("dose-unet", "dose maps with uncertainty; shares of real training data"),
-            ("scatter-net", "exact primary with a network for scatter"),
+        name: Study(name=name, title=title, module=f"milligray.train.{module}")
+        for name, module, title in (
+            ("slice-mlp", "slice_mlp.study",
+             "slice-wise network on our own truth, against its comparators"),
+            ("slice-mlp-tzanis", "slice_mlp.study_tzanis",
+             "slice-wise network on the published arrays of its authors"),
+            ("radiomics-fcn", "radiomics_fcn.study",
+             "radiomics network against its comparators, repeated random splits"),
+            ("deep-dose", "deep_dose.study",
+             "dose of source positions: voxels, organs, whole scans"),
+            ("dose-unet", "dose_unet.study",
+             "dose maps with uncertainty; shares of real training data"),
+            ("scatter-net", "scatter_net.study", "exact primary with a network for scatter"),
         )
     }
-)
+)  # fmt: skip
 
 
 def find_study(name: str) -> RunStudy:

@@ -5,7 +5,7 @@ import pytest
 
 from milligray.learn.inputs.organ_exposure import EXPOSURES
 from milligray.learn.inputs.organ_features import OrganFeatures
-from milligray.train.organ_table import OrganTable
+from milligray.train.radiomics_fcn.organ_table import OrganTable
 
 GEOMETRY = (
     "volume_ml", "middle_relative_z", "middle_x_mm", "middle_y_mm", "extent_z_mm",

@@ -17,11 +17,11 @@ from milligray.dataset.storage import write_sample
 from milligray.learn.inputs.position_channels import isocenter_dose
 from milligray.learn.network import open_network
 from milligray.learn.predictors.deep_dose import AskedChannels, position_features
-from milligray.train import study_deep_dose
-from milligray.train.deep_dose_data import PositionSet, loss_target, read_positions
-from milligray.train.deep_dose_measures import voxel_row
+from milligray.train.deep_dose import study as study_deep_dose
+from milligray.train.deep_dose.measures import voxel_row
+from milligray.train.deep_dose.position_data import PositionSet, loss_target, read_positions
+from milligray.train.deep_dose.recipe import load_positions, train_deep_dose
 from milligray.train.modules.dilated_resnet import DilatedResnet, DilatedResnetConfig
-from milligray.train.recipe_deep_dose import load_positions, train_deep_dose
 from milligray.train.settings import FitSettings
 from milligray.volume import Grid
 
@@ -210,7 +210,7 @@ def test_the_study_compares_with_what_needs_no_network(
     }
     made = TrainingSet(root=set_folder, manifest={"kind": "source-positions", "samples": entries})
     monkeypatch.setattr(study_deep_dose, "open_set", lambda _: made)
-    monkeypatch.setattr("milligray.train.deep_dose_measures.GAMMA_SUBSET", 20)
+    monkeypatch.setattr("milligray.train.deep_dose.measures.GAMMA_SUBSET", 20)
     study_deep_dose.run((set_folder,), tmp_path / "out", {"network": str(trained)})
     with (tmp_path / "out" / "positions.csv").open() as file:
         rows = {row["system"]: row for row in csv.DictReader(file) if "system" in row}
@@ -223,7 +223,7 @@ def test_the_study_compares_with_what_needs_no_network(
 
 
 def test_measures_of_a_perfect_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("milligray.train.deep_dose_measures.GAMMA_SUBSET", 50)
+    monkeypatch.setattr("milligray.train.deep_dose.measures.GAMMA_SUBSET", 50)
     grid = Grid.from_spacing((8, 9, 10), (5.0, 5.0, 5.0))
     truth = 1.0 + np.linspace(0, 1, 720).reshape(grid.shape)
     body = np.ones(grid.shape, dtype=bool)

@@ -17,15 +17,15 @@ from milligray.learn.dose_unet import member_maps, predict_maps
 from milligray.learn.ensemble import EnsembleDose
 from milligray.learn.inputs.dose_unet_inputs import CHANNELS, DoseUnetInputs, GuessOptions
 from milligray.learn.network import Network, open_network
-from milligray.train.diameter_rule import DiameterRow, fit_diameter_rule
-from milligray.train.dose_unet_data import DoseCase, PatchSet, read_case
-from milligray.train.dose_unet_module import DoseUnetTraining
-from milligray.train.dose_unet_organs import OrganResult, organ_results, temperature_of
-from milligray.train.dose_unet_samples import SampleFile, choose_samples
+from milligray.train.dose_unet.diameter_rule import DiameterRow, fit_diameter_rule
+from milligray.train.dose_unet.organs import OrganResult, organ_results, temperature_of
+from milligray.train.dose_unet.patches import DoseCase, PatchSet, read_case
+from milligray.train.dose_unet.recipe import train_dose_unet
+from milligray.train.dose_unet.samples import SampleFile, choose_samples
+from milligray.train.dose_unet.study import run
+from milligray.train.dose_unet.unet_fit import DoseUnetTraining
 from milligray.train.modules.unet import DoseUnet, UnetConfig
-from milligray.train.recipe_dose_unet import train_dose_unet
 from milligray.train.settings import FitSettings
-from milligray.train.study_dose_unet import run
 
 SHAPE = (20, 24, 28)
 OPTIONS = {

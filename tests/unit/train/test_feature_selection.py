@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from milligray.errors import InputError
-from milligray.train.feature_selection import f_regression, select_best
+from milligray.train.radiomics_fcn.feature_selection import f_regression, select_best
 
 DRAWS = np.random.default_rng(5)
 

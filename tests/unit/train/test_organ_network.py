@@ -11,9 +11,13 @@ import torch
 from milligray.errors import InputError
 from milligray.train.modules.fully_connected import FullyConnected, FullyConnectedConfig
 from milligray.train.modules.organ_cnn import OrganCnn, OrganCnnConfig
-from milligray.train.organ_network import OrganNetworkConfig, fit_organ_network, fit_rule
-from milligray.train.organ_table import OrganTable
-from milligray.train.table_fit import TableFit, fit_table, predict_table
+from milligray.train.radiomics_fcn.organ_network import (
+    OrganNetworkConfig,
+    fit_organ_network,
+    fit_rule,
+)
+from milligray.train.radiomics_fcn.organ_table import OrganTable
+from milligray.train.radiomics_fcn.table_fit import TableFit, fit_table, predict_table
 
 SMALL = OrganNetworkConfig(
     n_radiomics=1, widths=(16, 16), members=2, fit=TableFit(epochs=40, batch_size=16)

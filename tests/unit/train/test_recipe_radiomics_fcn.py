@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed")
 from milligray.learn.card import read_card
-from milligray.train import recipe_radiomics_fcn
-from milligray.train.organ_table import OrganTable
-from milligray.train.recipe_radiomics_fcn import judged, predicted, train_radiomics_fcn
+from milligray.train.radiomics_fcn import recipe as recipe_radiomics_fcn
+from milligray.train.radiomics_fcn.organ_table import OrganTable
+from milligray.train.radiomics_fcn.recipe import judged, predicted, train_radiomics_fcn
 from milligray.train.settings import FitSettings
 
 OPTIONS = {"members": "2", "folds": "2", "radiomics": "2", "name": "small"}

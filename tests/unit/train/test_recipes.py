@@ -84,4 +84,4 @@ def test_options_are_those_of_the_recipe(made):
 def test_the_table_of_recipes_needs_no_training_library():
     assert isinstance(sys.modules["milligray.train.recipes"], ModuleType)
     for module in recipes.MODULES.values():
-        assert module.startswith("milligray.train.recipe_")
+        assert module.endswith(".recipe")

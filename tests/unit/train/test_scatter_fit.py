@@ -10,8 +10,8 @@ from torch.utils.data import DataLoader
 from milligray.learn.inputs.scatter_channels import CHANNELS
 from milligray.train.fit import fit, seed_all
 from milligray.train.modules.scatter_mlp import START, ScatterMlpConfig
-from milligray.train.scatter_fit import BLOCK, ScatterBlocks, ScatterFit, as_batch
-from milligray.train.scatter_samples import ScatterSample
+from milligray.train.scatter_net.scatter_fit import BLOCK, ScatterBlocks, ScatterFit, as_batch
+from milligray.train.scatter_net.scatter_samples import ScatterSample
 from milligray.train.settings import FitSettings
 
 SHAPE = (9, 12, 14)

@@ -13,9 +13,9 @@ from milligray.learn.inputs.slice_context import (
     landmark_features,
     slice_context,
 )
-from milligray.train.organ_ridge import RidgeSettings, even_rows, fit_organ_ridge
-from milligray.train.slice_arrays import SliceRows, grouped_folds, read_slice_arrays
-from milligray.train.slice_models import (
+from milligray.train.slice_mlp.organ_ridge import RidgeSettings, even_rows, fit_organ_ridge
+from milligray.train.slice_mlp.slice_arrays import SliceRows, grouped_folds, read_slice_arrays
+from milligray.train.slice_mlp.slice_models import (
     CHOICES,
     build_slice_table,
     combine,

@@ -21,15 +21,15 @@ from milligray.segment.mass_weights import organ_mass_weights
 from milligray.segment.organs import OrganMap
 from milligray.source.ct_scan import make_ct_source
 from milligray.source.scanner_library import load_scanner
-from milligray.train import recipe_slice_mlp
-from milligray.train.recipe_slice_mlp import ensemble_mean, judged, train_slice_mlp
 from milligray.train.settings import FitSettings
-from milligray.train.slice_network import (
+from milligray.train.slice_mlp import recipe as recipe_slice_mlp
+from milligray.train.slice_mlp.recipe import ensemble_mean, judged, train_slice_mlp
+from milligray.train.slice_mlp.slice_network import (
     SliceNetworkConfig,
     fit_slice_network,
     predict_slice_network,
 )
-from milligray.train.slice_sets import SliceSet
+from milligray.train.slice_mlp.slice_sets import SliceSet
 from milligray.volume import Grid, Volume
 
 ORGANS = ("body", "spinal_cord")

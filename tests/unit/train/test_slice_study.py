@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from milligray.errors import InputError
-from milligray.train.slice_arrays import SliceRows
-from milligray.train.slice_sets import SliceSet
-from milligray.train.slice_study_page import Judged, patient_errors, write_page
-from milligray.train.slice_study_plots import draw
-from milligray.train.slice_study_truth import skin_of_patients, slice_noise, twin_difference
-from milligray.train.study_slice_mlp import judge, page
-from milligray.train.study_slice_mlp_tzanis import STEPS, run
+from milligray.train.slice_mlp.slice_arrays import SliceRows
+from milligray.train.slice_mlp.slice_sets import SliceSet
+from milligray.train.slice_mlp.study import judge, page
+from milligray.train.slice_mlp.study_page import Judged, patient_errors, write_page
+from milligray.train.slice_mlp.study_plots import draw
+from milligray.train.slice_mlp.study_truth import skin_of_patients, slice_noise, twin_difference
+from milligray.train.slice_mlp.study_tzanis import STEPS, run
 
 
 def scans(patients: int = 8, gap_mm: float = 0.0, noise: float = 0.0) -> SliceRows:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from milligray.train.organ_models import MODELS
-from milligray.train.organ_table import OrganTable
-from milligray.train.study_radiomics_fcn import (
+from milligray.train.radiomics_fcn.organ_models import MODELS
+from milligray.train.radiomics_fcn.organ_table import OrganTable
+from milligray.train.radiomics_fcn.study import (
     ALL_ORGANS,
     Row,
     draw,

@@ -96,7 +96,8 @@ def share_beyond(scan: Scan) -> FloatArray:
     weights = scan.weights.weights_g
     _, ny, nx = scan.patient.grid.shape
     mass = np.asarray(weights.sum(axis=1)).ravel()
-    return np.asarray(weights @ np.repeat(is_beyond.astype(np.float64), ny * nx)) / mass
+    of_voxels = np.repeat(is_beyond.astype(np.float64), ny * nx)
+    return np.asarray(np.asarray(weights @ of_voxels) / mass)
 
 
 def run_members(inputs: ScatterInputs, network: Network) -> tuple[FloatArray, FloatArray]:

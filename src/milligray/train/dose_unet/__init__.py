@@ -1,0 +1,1 @@
+"""Dose U-Net: patches of dose maps, ensemble, calibration, recipe and study."""

@@ -1,0 +1,1 @@
+"""Radiomics network: tables of organs, fits, comparators, recipe and study."""

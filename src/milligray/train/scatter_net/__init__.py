@@ -1,0 +1,1 @@
+"""Scatter-net: cubes of scans, their fit, recipe and study."""

@@ -1,0 +1,1 @@
+"""Slice-wise network: arrays and sets of slices, comparators, recipe and studies."""
