@@ -80,10 +80,10 @@ def test_the_variance_learnt_is_what_the_floor_leaves(spread, floor):
     ])  # fmt: skip
     best = candidates[losses.argmin()].exp().item()
     wanted = spread**2 - floor**2
-    if wanted > 1e-3:
-        assert best == pytest.approx(wanted, rel=0.03)
-    else:
-        assert best < 3e-3
+    # a small difference of large squares is known no better than they are: near its least the
+    # loss is flat, and float32 tells sums apart to some 1e-3 only
+    slack = 0.03 * max(wanted, 0.0) + 3e-3 * (spread**2 + floor**2)
+    assert abs(best - max(wanted, 0.0)) < slack
 
 
 def test_the_floor_is_respected_where_the_network_claims_certainty():
