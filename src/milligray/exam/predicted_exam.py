@@ -41,6 +41,7 @@ from milligray.score.dvh import organ_dose_volume_histograms
 from milligray.score.network_budget import network_budget
 from milligray.segment import organ_mass_weights
 from milligray.segment.catalog import canonical_name
+from milligray.segment.plausibility import implausible_organs
 from milligray.segment.regions import region_of_organs
 from milligray.source.ct_scan import choose_scanner, make_ct_source, nominal_range_mm
 
@@ -104,6 +105,12 @@ def compute_predicted_exam(
         del ct
     with clock("organs"):
         organs = find_organs(patient, labels, settings.segmenter)
+        wrong = implausible_organs(patient, organs)
+        if wrong and not settings.beyond_validity:
+            raise InputError(
+                f"the labels do not fit this CT: {'; '.join(wrong)}; check that both belong to the"
+                " same patient, leave these organs out of the labels, or go on with --force"
+            )
         weights = organ_mass_weights(patient, organs)
     with clock("source"):
         source = make_ct_source(protocol, patient, scanner=scanner, bowtie=bowtie)
