@@ -4,17 +4,21 @@ import math
 
 import numpy as np
 
-from milligray.constants import CM_PER_MM, MGY_PER_KEV_PER_G
+from milligray.constants import CM_PER_MM
 from milligray.errors import GeometryError
-from milligray.learn.inputs.basis_materials import basis_coefficients_cm2_g
+from milligray.learn.inputs.beam_kerma import (
+    N_FAN,
+    kerma_behind,
+    kerma_per_photon_mgy_cm2,
+    kerma_tables,
+    longest_paths_g_cm2,
+)
 from milligray.patient.voxel_loop import voxel_loop
-from milligray.source.ct_source import CtSource, FanField
+from milligray.source.ct_source import CtSource
 from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Grid
 
 N_ANGLES = 36
-N_FAN, WATER_STEP, BONE_STEP, BONE_START = 48, 1.0, 0.5, -4.0
-"""Bins of the table: fan, path in water and in bone [g/cm2]; fat is water less some bone."""
 _FINE_Z_CM = 0.05
 
 
@@ -61,7 +65,7 @@ def primary_kerma_mgy(
     if attenuating.shape != (2, *grid.shape) or body.shape != grid.shape:
         raise GeometryError("densities and body must be on the grid of the field")
     field = source.field
-    table, ratio = _kerma_tables(field, attenuating, grid)
+    table, ratio = kerma_tables(field, longest_paths_g_cm2(attenuating, grid))
     y, x = (grid.axis_centers_mm(axis) * CM_PER_MM for axis in (1, 2))
     iso_x, iso_y = (value * CM_PER_MM for value in source.isocenter_lps_mm)
     cover, first_z = _cumulated_photons(source, grid)
@@ -81,44 +85,6 @@ def primary_kerma_mgy(
         )
     out *= np.float32(photons * kerma_per_photon_mgy_cm2(field) / n_angles)
     return out
-
-
-def kerma_per_photon_mgy_cm2(field: FanField) -> float:
-    """Factor from ``k / d^2`` [keV cm2/g / cm2] to dose per photon through the field [mGy]."""
-    half_width, half_height = 0.5 * field.width_mm, 0.5 * field.height_mm
-    diagonal = math.sqrt(field.focal_radius_mm**2 + half_width**2 + half_height**2)
-    omega = 4.0 * math.atan(half_width * half_height / (field.focal_radius_mm * diagonal))
-    return MGY_PER_KEV_PER_G / (omega * float(field.photons().sum()))
-
-
-def _kerma_tables(
-    field: FanField, attenuating: FloatArray, grid: Grid
-) -> tuple[FloatArray, FloatArray]:
-    """``ln k_water`` and ``k_bone / k_water`` by fan, path in water, path in bone."""
-    energy = field.spectrum.centers_kev
-    mu, mu_en = basis_coefficients_cm2_g(energy)
-    absorbed = [field.spectrum.weights * energy * one for one in mu_en]
-    # no ray is longer than the diagonal of the box of the longest row and column
-    longest = [
-        math.hypot(*(float(np.clip(part, 0.0, None).sum(axis=axis).max()) for axis in (1, 2)))
-        * max(grid.spacing_mm[1:]) * CM_PER_MM
-        for part in attenuating
-    ]  # fmt: skip
-    n_water = int(longest[0] / WATER_STEP) + 4
-    n_bone = int((longest[1] - BONE_START) / BONE_STEP) + 4
-    through_water = np.exp(-mu[0][None] * (np.arange(n_water) * WATER_STEP)[:, None])
-    through_bone = np.exp(-mu[1][None] * (BONE_START + np.arange(n_bone) * BONE_STEP)[:, None])
-    lateral = 0.5 * field.width_mm * np.arange(N_FAN) / (N_FAN - 1)
-    transmission = np.ones((N_FAN, energy.size))
-    if field.filter_fan_angle_rad.size:
-        angle = np.arctan(lateral / field.focal_radius_mm)
-        thickness = np.interp(angle, field.filter_fan_angle_rad, field.filter_thickness_mm)
-        transmission = np.exp(-thickness[:, None] * field.filter_mu_per_mm[None])
-    both = (through_water[:, None, :] * through_bone[None, :, :]).reshape(-1, energy.size)
-    water, bone = (
-        ((transmission * k[None]) @ both.T).reshape(N_FAN, n_water, n_bone) for k in absorbed
-    )
-    return np.log(water).astype(np.float32), (bone / water).astype(np.float32)
 
 
 def _cumulated_photons(source: CtSource, grid: Grid) -> tuple[FloatArray, float]:
@@ -176,7 +142,7 @@ def _trace_slice(density, body, table, ratio, cover, z, angles, geometry, out): 
                         water += w * path[ip + dp, iq + dq, 0]
                         bone += w * path[ip + dp, iq + dq, 1]
                 fan = abs(plane) / half_width * (N_FAN - 1)
-                kerma, relative = _kerma_behind(table, ratio, fan, water, bone)
+                kerma, relative = kerma_behind(table, ratio, fan, water, bone)
                 half = half_height * depth / focal
                 kerma *= _share_of_photons(cover, z - first_z, half, thick)
                 kerma /= lateral * lateral + depth * depth
@@ -221,27 +187,6 @@ def _density_at(density, u, v):  # type: ignore[no-untyped-def]  # noqa: ANN001,
                 water += w * density[0, j + dj, i + di]
                 bone += w * density[1, j + dj, i + di]
     return water, bone
-
-
-@voxel_loop
-def _kerma_behind(table, ratio, fan, water, bone):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """``k_water`` and ``k_bone / k_water`` by linear interpolation of the tables."""
-    _, n_water, n_bone = table.shape
-    g, h = water / WATER_STEP, (bone - BONE_START) / BONE_STEP
-    i, j, k = (
-        min(int(fan), N_FAN - 2),
-        min(max(int(g), 0), n_water - 2),
-        min(max(int(h), 0), n_bone - 2),
-    )
-    fan, g, h = fan - i, g - j, h - k
-    logarithm, relative = 0.0, 0.0
-    for di in range(2):
-        for dj in range(2):
-            for dk in range(2):
-                w = (fan if di else 1.0 - fan) * (g if dj else 1.0 - g) * (h if dk else 1.0 - h)
-                logarithm += w * table[i + di, j + dj, k + dk]
-                relative += w * ratio[i + di, j + dj, k + dk]
-    return math.exp(logarithm), relative
 
 
 @voxel_loop
