@@ -6,7 +6,6 @@ import numpy as np
 
 from milligray.constants import CM_PER_MM, MGY_PER_KEV_PER_G
 from milligray.learn.inputs.basis_materials import basis_coefficients_cm2_g
-from milligray.patient.voxel_loop import voxel_loop
 from milligray.source.ct_source import FanField
 from milligray.typing import FloatArray
 from milligray.volume import Grid
@@ -54,7 +53,7 @@ def kerma_tables(
     Returns
     -------
     log_water, ratio : ndarray, shape (N_FAN, n_water, n_bone), float32
-        k in keV cm2/g per photon through the field, for `kerma_behind`.
+        k in keV cm2/g per photon through the field.
     """
     energy = field.spectrum.centers_kev
     mu, mu_en = basis_coefficients_cm2_g(energy)
@@ -74,24 +73,3 @@ def kerma_tables(
         ((transmission * k[None]) @ both.T).reshape(N_FAN, n_water, n_bone) for k in absorbed
     )
     return np.log(water).astype(np.float32), (bone / water).astype(np.float32)
-
-
-@voxel_loop
-def kerma_behind(table, ratio, fan, water, bone):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """``k_water`` and ``k_bone / k_water`` by linear interpolation of the tables."""
-    _, n_water, n_bone = table.shape
-    g, h = water / WATER_STEP, (bone - BONE_START) / BONE_STEP
-    i, j, k = (
-        min(int(fan), N_FAN - 2),
-        min(max(int(g), 0), n_water - 2),
-        min(max(int(h), 0), n_bone - 2),
-    )
-    fan, g, h = fan - i, g - j, h - k
-    logarithm, relative = 0.0, 0.0
-    for di in range(2):
-        for dj in range(2):
-            for dk in range(2):
-                w = (fan if di else 1.0 - fan) * (g if dj else 1.0 - g) * (h if dk else 1.0 - h)
-                logarithm += w * table[i + di, j + dj, k + dk]
-                relative += w * ratio[i + di, j + dj, k + dk]
-    return math.exp(logarithm), relative

@@ -7,8 +7,10 @@ import numpy as np
 from milligray.constants import CM_PER_MM
 from milligray.errors import GeometryError
 from milligray.learn.inputs.beam_kerma import (
+    BONE_START,
+    BONE_STEP,
     N_FAN,
-    kerma_behind,
+    WATER_STEP,
     kerma_per_photon_mgy_cm2,
     kerma_tables,
     longest_paths_g_cm2,
@@ -142,7 +144,7 @@ def _trace_slice(density, body, table, ratio, cover, z, angles, geometry, out): 
                         water += w * path[ip + dp, iq + dq, 0]
                         bone += w * path[ip + dp, iq + dq, 1]
                 fan = abs(plane) / half_width * (N_FAN - 1)
-                kerma, relative = kerma_behind(table, ratio, fan, water, bone)
+                kerma, relative = _kerma_behind(table, ratio, fan, water, bone)
                 half = half_height * depth / focal
                 kerma *= _share_of_photons(cover, z - first_z, half, thick)
                 kerma /= lateral * lateral + depth * depth
@@ -187,6 +189,27 @@ def _density_at(density, u, v):  # type: ignore[no-untyped-def]  # noqa: ANN001,
                 water += w * density[0, j + dj, i + di]
                 bone += w * density[1, j + dj, i + di]
     return water, bone
+
+
+@voxel_loop
+def _kerma_behind(table, ratio, fan, water, bone):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """``k_water`` and ``k_bone / k_water`` by linear interpolation of the tables."""
+    _, n_water, n_bone = table.shape
+    g, h = water / WATER_STEP, (bone - BONE_START) / BONE_STEP
+    i, j, k = (
+        min(int(fan), N_FAN - 2),
+        min(max(int(g), 0), n_water - 2),
+        min(max(int(h), 0), n_bone - 2),
+    )
+    fan, g, h = fan - i, g - j, h - k
+    logarithm, relative = 0.0, 0.0
+    for di in range(2):
+        for dj in range(2):
+            for dk in range(2):
+                w = (fan if di else 1.0 - fan) * (g if dj else 1.0 - g) * (h if dk else 1.0 - h)
+                logarithm += w * table[i + di, j + dj, k + dk]
+                relative += w * ratio[i + di, j + dj, k + dk]
+    return math.exp(logarithm), relative
 
 
 @voxel_loop
