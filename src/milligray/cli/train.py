@@ -68,7 +68,7 @@ def train(
     from milligray.cli.train_progress import TrainingLine
     from milligray.errors import InputError
     from milligray.train.extras import require_torch
-    from milligray.train.output import prepare_output
+    from milligray.train.output import output_folder
     from milligray.train.recipes import (
         find_recipe,
         network_name,
@@ -89,9 +89,9 @@ def train(
         device=device, precision=precision, max_minutes=max_minutes, resume=resume,
         progress=line.show,
     )  # fmt: skip
-    prepare_output(target, resume=resume, overwrite=overwrite)
     try:
-        folder = recipe.train(tuple(data), out, settings, options)
+        with output_folder(target, resume=resume, overwrite=overwrite):
+            folder = recipe.train(tuple(data), out, settings, options)
     finally:
         line.close()
     _tell(folder, json_output=json_output)

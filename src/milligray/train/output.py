@@ -4,7 +4,8 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def prepare_output(folder: Path, *, resume: bool, overwrite: bool) -> None:
-    """Make the folder of a network, or refuse it.
+@contextmanager
+def output_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[None]:
+    """Folder of a network while a recipe works: made before, and gone again if it was refused.
 
     Parameters
     ----------
@@ -36,22 +38,54 @@ def prepare_output(folder: Path, *, resume: bool, overwrite: bool) -> None:
     Raises
     ------
     InputError
+
+    Notes
+    -----
+    A recipe that fails before it has written a file leaves no folder, and what ``overwrite`` was to
+    replace stands there as it was. What a fit has kept stays, for ``resume``.
     """
+    made = [path for path in folder.parents if not path.exists()]
+    earlier = _check_output(folder, resume=resume, overwrite=overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        _remove_without_files(folder)
+        if earlier is not None:
+            if folder.exists():
+                shutil.rmtree(earlier)
+            else:
+                earlier.replace(folder)
+        for path in made:  # from the inside out
+            _remove_without_files(path)
+
+
+def _check_output(folder: Path, *, resume: bool, overwrite: bool) -> Path | None:
+    """Refuse a folder, or put the earlier network in it aside and tell where."""
     if resume and overwrite:
         raise InputError("--resume goes on, --overwrite begins anew; give one of them")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give another --out")
     entries = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-    if entries and not resume:
-        if not overwrite:
-            raise InputError(
-                f"{folder} is not empty; --resume goes on with the training in it, --overwrite"
-                " begins anew"
-            )
-        if CARD not in entries and "fit" not in entries:
-            raise InputError(f"{folder} holds no network of this program; choose another --out")
+    if not entries or resume:
+        return None
+    if not overwrite:
+        raise InputError(
+            f"{folder} is not empty; --resume goes on with the training in it, --overwrite"
+            " begins anew"
+        )
+    if CARD not in entries and "fit" not in entries:
+        raise InputError(f"{folder} holds no network of this program; choose another --out")
+    aside = folder.with_name(f".{folder.name}.replaced")
+    if aside.exists():
+        shutil.rmtree(aside)
+    return folder.replace(aside)
+
+
+def _remove_without_files(folder: Path) -> None:
+    """Remove a folder in which there is nothing but folders."""
+    if folder.is_dir() and all(path.is_dir() for path in folder.rglob("*")):
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def file_hashes(folder: Path, names: tuple[str, ...] | None = None) -> dict[str, str]:

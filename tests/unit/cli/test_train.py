@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from milligray.cli import main
 from milligray.cli.train_progress import TrainingLine
+from milligray.errors import InputError
 from milligray.learn.card import ArraySpec, ModelCard, write_card
 from milligray.train import recipes
 from milligray.train.output import file_hashes, training_document
@@ -119,6 +120,53 @@ def test_a_folder_of_something_else_is_never_overwritten(call, seen, tmp_path):
     assert "holds no network" in err
     assert (tmp_path / "slice-mlp" / "thesis.tex").exists()
     assert seen == []
+
+
+@pytest.fixture
+def refusing(monkeypatch) -> None:
+    """Make the recipe refuse its data after it has made folders."""
+    monkeypatch.setattr(recipes, "_RECIPES", {})
+
+    @recipe("slice-mlp", title="Two")
+    def train(
+        sets: tuple[Path, ...], out: Path, settings: FitSettings, options: Mapping[str, str]  # noqa: ARG001
+    ) -> Path:  # fmt: skip
+        (out / "slice-mlp" / "maps").mkdir(exist_ok=True)
+        settings.folder.mkdir(exist_ok=True)
+        if "broken" in sets[0].name:
+            (settings.folder / "last.ckpt").write_text("an epoch")
+        raise InputError("these are no sets")
+
+
+@pytest.mark.usefixtures("refusing")
+def test_a_refused_training_leaves_no_folder(call, tmp_path):
+    out = tmp_path / "new" / "out"
+    code, _, err = call("train", "slice-mlp", "--data", "a", "--out", out)
+    assert code == 3
+    assert "no sets" in err
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "out" / "mine").mkdir(parents=True)
+    assert call("train", "slice-mlp", "--data", "a", "--out", tmp_path / "out")[0] == 3
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+@pytest.mark.usefixtures("refusing")
+def test_what_a_failed_fit_has_kept_stays(call, tmp_path):
+    assert call("train", "slice-mlp", "--data", "broken", "--out", tmp_path)[0] == 3
+    assert (tmp_path / "slice-mlp" / "fit" / "last.ckpt").exists()
+
+
+@pytest.mark.usefixtures("refusing")
+def test_a_refused_training_gives_back_what_it_was_to_replace(call, tmp_path):
+    folder = tmp_path / "slice-mlp"
+    (folder / "fit").mkdir(parents=True)
+    (folder / "card.json").write_text("earlier")
+    options = ("train", "slice-mlp", "--out", tmp_path, "--overwrite", "--data")
+    assert call(*options, "a")[0] == 3
+    assert (folder / "card.json").read_text() == "earlier"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert call(*options, "broken")[0] == 3
+    assert not (folder / "card.json").exists()
 
 
 @pytest.mark.parametrize(
