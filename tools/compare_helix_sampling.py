@@ -1,6 +1,7 @@
 """How many positions of the tube a scan needs: errors of coarser sums against a fine one.
 
-The network is left out (the first guess stands for it), so that only the sampling counts.
+What is summed is the kerma of scattered photons in water (the primary beam of a scan is traced at
+once). The network is left out (the first guess stands for it), so that only the sampling counts.
 
     python tools/compare_helix_sampling.py --data SET --sample pt_2_000 --out FILE.csv
 """
@@ -15,12 +16,14 @@ import numpy as np
 from milligray.dataset.reader import open_set
 from milligray.dataset.recompute import spec_of
 from milligray.dataset.scan_case import open_scan
-from milligray.learn.inputs.cylinder_dose import cylinder_dose
+from milligray.learn.inputs.slab import slab_grid
+from milligray.learn.inputs.traced_position import TracedPosition
 from milligray.learn.position_superposition import SuperpositionSettings, superpose
-from milligray.learn.turned_scan import CylinderInSlab, SeenPosition
+from milligray.learn.traced_fields import N_FIELDS, traced_fields
 from milligray.typing import FloatArray
 
 FINE = (24, 1)
+PLANES = 33
 TRIED = ((16, 3), (16, 1), (12, 3), (8, 3), (8, 6))
 
 
@@ -41,14 +44,16 @@ def main() -> None:
     source = replace(
         scan.source, z_bins_mm=np.array([[middle - half, middle + half]]), z_weights=np.ones(1)
     )
-    cylinder = CylinderInSlab.from_dose(source, cylinder_dose(source, (33, 96, 144), 5.0))
+    slab = slab_grid((PLANES, 96, 144), 5.0, (0.0, 0.0), 0.0)
 
     def dose_of(angles: int, step: int) -> FloatArray:
-        def ask(seen: SeenPosition) -> FloatArray:
-            return np.zeros(seen.density.shape, dtype=np.float32)
+        def ask(traced: TracedPosition) -> FloatArray:
+            return np.zeros((2, *traced.guess_mgy.shape), dtype=np.float32)
 
+        fields = traced_fields(source.field, PLANES, ask)
         settings = SuperpositionSettings(angles=angles, step=step)
-        return superpose(scan.patient, source, cylinder, ask, settings)
+        sums = superpose(scan.patient, source, slab, fields, settings, n_fields=N_FIELDS)
+        return np.asarray(sums[0, 0])
 
     fine = dose_of(*FINE)
     z = scan.patient.grid.axis_centers_mm(0)

@@ -26,6 +26,29 @@ LogRatio = Callable[[SeenPosition], FloatArray]
 """position -> ln(dose / first guess), shape (z, depth, lateral)"""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PositionFields:
+    """What one position of the tube does to the patient.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_fields, z, depth, lateral)
+        Dose, or kermas; per photon.
+    place : (slice, slice, slice)
+        In the turned scan; along z only the planes of the image.
+    inside : slice
+        Planes of `values` that lie in the image.
+    """
+
+    values: FloatArray
+    place: tuple[slice, slice, slice]
+    inside: slice
+
+
+FieldsOf = Callable[[TurnedScan, int], PositionFields | None]
+"""(turned scan, plane of the tube) -> fields; None where the beam meets nothing"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuperpositionSettings:
     """How finely a helix is sampled.
@@ -49,58 +72,84 @@ class SuperpositionSettings:
             raise InputError("angles and step must be at least 1, tail_planes >= 0")
 
 
+def cylinder_fields(cylinder: CylinderInSlab, log_ratio: LogRatio) -> FieldsOf:
+    """Dose of positions from a water cylinder's: ``cylinder dose x CF x exp(log_ratio)``.
+
+    Parameters
+    ----------
+    cylinder : CylinderInSlab
+        Of the scan's beam.
+    log_ratio : callable
+        The network.
+    """
+
+    def fields_of(turned: TurnedScan, plane: int) -> PositionFields | None:
+        seen = see_position(turned, cylinder, plane)
+        if seen is None:
+            return None
+        dose = first_guess(seen.share, seen.factor) * np.exp(log_ratio(seen))
+        return PositionFields(
+            values=(dose * cylinder.reference_mgy)[None], place=seen.place, inside=seen.inside
+        )
+
+    return fields_of
+
+
 def superpose(
     patient: Patient,
     source: CtSource,
-    cylinder: CylinderInSlab,
-    log_ratio: LogRatio,
+    slab: Grid,
+    fields_of: FieldsOf,
     settings: SuperpositionSettings,
     *,
+    n_fields: int = 1,
     currents: FloatArray | None = None,
 ) -> FloatArray:
-    """Mean dose of the photons of a scan, one position after another.
+    """Mean fields of the photons of a scan, one position after another.
 
     Parameters
     ----------
     patient : Patient
     source : CtSource
         The scan's; its start angle is averaged over.
-    cylinder : CylinderInSlab
-        Of its beam.
-    log_ratio : callable
-        The network.
+    slab : Grid
+        `milligray.learn.inputs.slab.slab_grid` of a position.
+    fields_of : callable
+        `cylinder_fields`, or `milligray.learn.traced_fields`.
     settings : SuperpositionSettings
+    n_fields : int
+        Of `fields_of`.
     currents : ndarray, shape (n_scans, n_z_bins), optional
         Photons in the bins of the source of several scans of one path, e.g. with fixed and
         modulated current: the positions are computed once. Default: the source's own.
 
     Returns
     -------
-    ndarray, shape ``patient.grid.shape``, float32 [mGy per photon]
-        0 outside the body; with `currents` one a scan along the first axis.
+    ndarray, shape (n_scans, n_fields, *patient.grid.shape), float32
+        Per photon; 0 outside the body.
 
     Notes
     -----
-    ``D(r) = sum_a sum_z w(z) base(r; z, a) exp(f(r; z, a)) / angles`` with the weights w of the
-    tube's planes (sum 1) and ``base = cylinder dose x CF``. The voxels of the cylinder are means
-    along z, so positions in every plane (``step`` 1) have no ripple of the beam's edges; fewer
-    have one at each angle that the next angles, shifted by a plane, cancel.
+    ``F(r) = sum_a sum_z w(z) f(r; z, a) / angles`` with the weights w of the tube's planes (sum
+    1). The fields of a position are means over voxels along z, so positions in every plane
+    (``step`` 1) have no ripple of the beam's edges; fewer have one at each angle that the next
+    angles, shifted by a plane, cancel.
     """
-    size = cylinder.grid.spacing_mm[0]
-    planes = scan_planes(patient.grid, size)
+    planes = scan_planes(patient.grid, slab.spacing_mm[0])
     rows = source.z_weights[None] if currents is None else np.atleast_2d(currents)
     weights = np.stack([plane_weights(source, planes, row) for row in rows])
-    total = np.zeros((len(rows), *patient.grid.shape))
+    total = np.zeros((len(rows), n_fields, *patient.grid.shape), dtype=np.float64)
+    half = slab.shape[0] // 2
     for number in range(settings.angles):
         # half a step off: no angle is exactly along an axis of the image
         angle = 2.0 * math.pi * (number + 0.5) / settings.angles
-        turned = turn_scan(patient, cylinder.grid, planes, source.isocenter_lps_mm, angle)
-        doses = sum_along_z(turned, cylinder, weights, log_ratio, settings, first=number)
-        for n, dose in enumerate(doses):
-            total[n] += turned_back(dose, turned, patient, angle)
-    mean = np.where(patient.body, total * (cylinder.reference_mgy / settings.angles), 0.0)
-    mean = mean.astype(np.float32)
-    return np.asarray(mean[0] if currents is None else mean)
+        turned = turn_scan(patient, slab, planes, source.isocenter_lps_mm, angle)
+        sums = sum_along_z(
+            turned, fields_of, weights, settings, half=half, n_fields=n_fields, first=number
+        )
+        for place in np.ndindex(sums.shape[:2]):
+            total[place] += turned_back(sums[place], turned, patient, angle)
+    return np.where(patient.body, total / settings.angles, 0.0).astype(np.float32)
 
 
 def scan_planes(grid: Grid, size_mm: float) -> FloatArray:
@@ -147,49 +196,50 @@ def plane_weights(
 
 def sum_along_z(
     turned: TurnedScan,
-    cylinder: CylinderInSlab,
+    fields_of: FieldsOf,
     weights: FloatArray,
-    log_ratio: LogRatio,
     settings: SuperpositionSettings,
     *,
+    half: int,
+    n_fields: int = 1,
     first: int = 0,
 ) -> FloatArray:
-    """Dose of the positions at one angle, weighted.
+    """Fields of the positions at one angle, weighted.
 
     Parameters
     ----------
     turned : TurnedScan
-    cylinder : CylinderInSlab
+    fields_of : callable
     weights : ndarray, shape (n_scans, n_planes + 2 m)
         From `plane_weights`.
-    log_ratio : callable
     settings : SuperpositionSettings
+    half : int
+        Planes of a slab to each side of the tube.
+    n_fields : int
     first : int
         Plane, modulo the step, of the positions; the photons of a plane in between go to both
         neighbors, more to the nearer one.
 
     Returns
     -------
-    ndarray, shape (n_scans, *turned.grid.shape)
-        Over the cylinder's dose at the isocenter.
+    ndarray, shape (n_scans, n_fields, *turned.grid.shape)
     """
     n, step = turned.grid.shape[0], settings.step
-    half = cylinder.grid.shape[0] // 2
     more = (weights.shape[1] - n) // 2
     plane = np.arange(weights.shape[1]) - more
     low = (plane - first) // step * step + first
-    total = np.zeros((weights.shape[0], *turned.grid.shape))
+    total = np.zeros((weights.shape[0], n_fields, *turned.grid.shape))
     for position in range(int(low[0]), int(low[-1]) + step + 1, step):
         near = np.maximum(0.0, 1.0 - np.abs(plane - position) / step)
         share = (weights * near).sum(axis=1)
         if not share.any():
             continue
-        seen = see_position(turned, cylinder, int(position))
+        seen = fields_of(turned, int(position))
         if seen is None:
             continue
-        dose = first_guess(seen.share, seen.factor) * np.exp(log_ratio(seen))
-        part = np.zeros(turned.grid.shape)
-        part[seen.place] = dose[seen.inside]
-        add_tails(part, turned, int(position), half, settings.tail_planes)
-        total += share[:, None, None, None] * part
+        for m in range(n_fields):
+            part = np.zeros(turned.grid.shape)
+            part[seen.place] = seen.values[m, seen.inside]
+            add_tails(part, turned, int(position), half, settings.tail_planes)
+            total[:, m] += share[:, None, None, None] * part
     return total

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from milligray.learn.inputs.basis_materials import basis_densities
 from milligray.learn.inputs.cylinder_dose import CYLINDER_DIAMETER_MM, CylinderDose
 from milligray.learn.inputs.electron_density import relative_electron_density
 from milligray.learn.inputs.position_channels import isocenter_dose
@@ -76,13 +77,44 @@ class TurnedScan:
     isocenter_mm : (x, y) [mm]
     density : ndarray, shape ``grid.shape``
         Relative electron density.
+    attenuating : ndarray, shape (2, *grid.shape) [g/cm3]
+        `milligray.learn.inputs.basis_materials.basis_densities`.
     body : ndarray of bool, shape ``grid.shape``
     """
 
     grid: Grid
     isocenter_mm: tuple[float, float]
     density: FloatArray
+    attenuating: FloatArray
     body: BoolArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PositionPlace:
+    """Slab of one position, cut to the body.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of the cut, all planes of the slab, also those beyond the image.
+    z_mm : float [mm]
+        Of the tube.
+    place : (slice, slice, slice)
+        Of the cut in the turned scan; along z only the planes of the image.
+    inside : slice
+        Planes of the cut that lie in the image.
+    """
+
+    grid: Grid
+    z_mm: float
+    place: tuple[slice, slice, slice]
+    inside: slice
+
+    def cut(self, values: FloatArray) -> FloatArray:
+        """Part of an array of shape (..., *turned.grid.shape), 0 beyond the image."""
+        found = np.zeros((*values.shape[:-3], *self.grid.shape), dtype=np.float32)
+        found[..., self.inside, :, :] = values[(..., *self.place)]
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,34 +163,51 @@ def turn_scan(
     turned = rotated_patient(patient, grid, isocenter_mm=isocenter_mm, angle_rad=angle_rad)
     return TurnedScan(
         grid=grid, isocenter_mm=isocenter_mm, density=relative_electron_density(turned),
-        body=turned.body,
+        attenuating=basis_densities(turned)[0], body=turned.body,
+    )  # fmt: skip
+
+
+def place_of(turned: TurnedScan, plane: int, half: int) -> PositionPlace | None:
+    """Where the slab of a tube in a plane of the scan (any integer) lies; None without any body.
+
+    Parameters
+    ----------
+    turned : TurnedScan
+    plane : int
+        Of the tube; may lie beyond the image.
+    half : int
+        Planes of the slab to each side.
+    """
+    n, size = turned.grid.shape[0], turned.grid.spacing_mm[0]
+    begin, end = max(0, plane - half), min(n, plane + half + 1)
+    if begin >= end or not turned.body[begin:end].any():
+        return None
+    _, rows, columns = body_box(turned.body[begin:end], MARGIN)
+    shape = (2 * half + 1, rows.stop - rows.start, columns.stop - columns.start)
+    z = float(turned.grid.axis_centers_mm(0)[0]) + size * plane
+    x0, y0, _ = (float(v) for v in turned.grid.to_lps_mm([0, rows.start, columns.start]))
+    return PositionPlace(
+        grid=Grid.from_spacing(shape, (size,) * 3, origin_lps_mm=(x0, y0, z - half * size)),
+        z_mm=z, place=(slice(begin, end), rows, columns),
+        inside=slice(begin - plane + half, end - plane + half),
     )  # fmt: skip
 
 
 def see_position(turned: TurnedScan, cylinder: CylinderInSlab, plane: int) -> SeenPosition | None:
     """What the tube in a plane of the scan (any integer) sees; None without any body in reach."""
-    n, size = turned.grid.shape[0], turned.grid.spacing_mm[0]
-    half = cylinder.grid.shape[0] // 2
-    begin, end = max(0, plane - half), min(n, plane + half + 1)
-    if begin >= end or not turned.body[begin:end].any():
+    found = place_of(turned, plane, cylinder.grid.shape[0] // 2)
+    if found is None:
         return None
-    _, rows, columns = body_box(turned.body[begin:end], MARGIN)
-    inside = slice(begin - plane + half, end - plane + half)
-    shape = (2 * half + 1, rows.stop - rows.start, columns.stop - columns.start)
-    density = np.zeros(shape, dtype=np.float32)
-    density[inside] = turned.density[begin:end, rows, columns]
-    z = float(turned.grid.axis_centers_mm(0)[0]) + size * plane
-    x0, y0, _ = (float(v) for v in turned.grid.to_lps_mm([0, rows.start, columns.start]))
-    grid = Grid.from_spacing(shape, (size,) * 3, origin_lps_mm=(x0, y0, z - half * size))
+    density = found.cut(turned.density)
     path = path_from_tube_mm(
-        density, grid, focal_radius_mm=cylinder.focal_radius_mm,
-        isocenter_mm=turned.isocenter_mm, z_mm=z,
+        density, found.grid, focal_radius_mm=cylinder.focal_radius_mm,
+        isocenter_mm=turned.isocenter_mm, z_mm=found.z_mm,
     )  # fmt: skip
-    cut = (slice(None), rows, columns)
+    cut = (slice(None), *found.place[1:])
     return SeenPosition(
         density=density, share=cylinder.share[cut],
         factor=correction_factor(cylinder.mu_per_mm, cylinder.path_mm[cut], path),
-        place=(slice(begin, end), rows, columns), inside=inside,
+        place=found.place, inside=found.inside,
     )  # fmt: skip
 
 

@@ -14,14 +14,17 @@ import torch
 from milligray.dataset.kinds import Sample, SampleArray
 from milligray.dataset.reader import TrainingSet
 from milligray.dataset.storage import write_sample
-from milligray.learn.inputs.position_channels import isocenter_dose
+from milligray.learn.inputs.position_channels import CHANNELS, isocenter_dose
 from milligray.learn.network import open_network
-from milligray.learn.predictors.deep_dose import AskedChannels, position_features
+from milligray.learn.predictors.deep_dose import AskedPositions, position_features
 from milligray.train.deep_dose import study as study_deep_dose
 from milligray.train.deep_dose.measures import voxel_row
 from milligray.train.deep_dose.position_data import PositionSet, loss_target, read_positions
+from milligray.train.deep_dose.position_view import cylinder_view
 from milligray.train.deep_dose.recipe import load_positions, train_deep_dose
+from milligray.train.deep_dose.study import corrected_dose
 from milligray.train.modules.dilated_resnet import DilatedResnet, DilatedResnetConfig
+from milligray.train.modules.folded_resnet import FoldedResnet
 from milligray.train.settings import FitSettings
 from milligray.volume import Grid
 
@@ -96,20 +99,43 @@ def test_an_untrained_network_gives_the_first_guess() -> None:
         assert float(net(torch.randn(1, 3, 5, 6, 7)).abs().max()) == 0.0
 
 
+def test_a_folded_network_parts_the_voxels_again() -> None:
+    """With the identity in its place, every voxel comes back where it was."""
+    net = FoldedResnet(DilatedResnetConfig(in_channels=3, out_channels=3, channels=(4, 4, 4)))
+    net.network = torch.nn.Identity()  # type: ignore[assignment]
+    values = torch.randn(2, 3, 4, 6, 8)
+    assert torch.equal(net(values), values)
+
+
+def test_a_folded_network_reaches_neighbors_within_and_beyond_its_cubes() -> None:
+    torch.manual_seed(2)
+    net = FoldedResnet(DilatedResnetConfig(in_channels=1, out_channels=2, channels=(4, 4, 4)))
+    torch.nn.init.normal_(net.network.last.weight)
+    net.eval()
+    x = torch.zeros(1, 1, 2, 2, 200, requires_grad=True)
+    net(x)[0, 1, 1, 0, 100].backward()
+    assert x.grad is not None
+    hit = np.flatnonzero(x.grad.abs().sum(dim=(0, 1, 2, 3)).numpy() > 0)
+    assert hit[-1] - hit[0] > 2.5 * net.config.reach
+    assert hit[-1] - hit[0] <= 4 * net.config.reach + 3
+
+
 def test_positions_are_cut_to_the_body_and_scaled(set_folder: Path) -> None:
-    positions = read_positions(set_folder / "samples" / "p0_000.h5")
+    positions = read_positions(set_folder / "samples" / "p0_000.h5", cylinder_view)
     assert len(positions) == 5
     one = positions[0]
-    assert one.dose.shape == one.body.shape == one.guess.shape == one.channels.shape[1:]
+    assert one.dose.shape == one.body.shape == one.terms.shape[1:] == one.channels.shape[1:]
     assert one.dose.shape[1] < SHAPE[1]
-    ratio = one.dose[one.body] / one.guess[one.body]
+    ratio = one.dose[one.body] / one.terms[1][one.body]
+    assert not one.terms[0].any()
+    assert not one.terms[2].any()
     assert np.median(ratio) == pytest.approx(TRUE_RATIO, rel=0.02)
     # log channels and guess say the same
-    assert np.allclose(np.exp(2 * (one.channels[1] + one.channels[2])), one.guess, rtol=1e-3)
+    assert np.allclose(np.exp(2 * (one.channels[1] + one.channels[2])), one.terms[1], rtol=1e-3)
 
 
 def test_mirrored_positions_are_mirrored_in_all_arrays(set_folder: Path) -> None:
-    one = read_positions(set_folder / "samples" / "p0_000.h5")[:1]
+    one = read_positions(set_folder / "samples" / "p0_000.h5", cylinder_view)[:1]
     plain = PositionSet(one)[0]
     seen = set()
     torch.manual_seed(3)
@@ -130,11 +156,11 @@ def test_noise_neither_biases_the_target_nor_its_weights() -> None:
     rng = np.random.default_rng(1)
     noise = 1.0 + 0.1 * rng.standard_normal((14, 24, 24))
     body = np.ones(noise.shape, dtype=bool)
-    target, sigma, mask = loss_target(noise, 0.1 / noise, np.full(noise.shape, 2.0), body)
+    target, sigma, mask = loss_target(noise, 0.1 / noise, body)
     assert mask.all()
     assert np.corrcoef(sigma.ravel(), noise.ravel())[0, 1] < 0.2
     mean = float((target / sigma**2).sum() / (1.0 / sigma**2).sum())
-    assert mean == pytest.approx(np.log(0.5), abs=0.004)
+    assert mean == pytest.approx(0.0, abs=0.004)
 
 
 def test_voxels_that_no_photon_hit_teach_nothing() -> None:
@@ -144,14 +170,14 @@ def test_voxels_that_no_photon_hit_teach_nothing() -> None:
     uncertainty[1, 1, 1] = 0.9
     body = np.ones(dose.shape, dtype=bool)
     body[2] = False
-    target, sigma, mask = loss_target(dose, uncertainty, dose + 1.0, body)
+    target, sigma, mask = loss_target(dose, uncertainty, body)
     assert mask.sum() == dose.size - 36 - 2
     assert np.isfinite(target).all()
     assert np.all(sigma >= 0.03)
 
 
 def test_test_patients_are_never_read(set_folder: Path) -> None:
-    found = load_positions([set_folder])
+    found = load_positions([set_folder], {"inputs": "cylinder"})
     assert {p.patient for p in found["train"]} == {"p0", "p1"}
     assert {p.patient for p in found["validation"]} == {"p2"}
 
@@ -162,7 +188,10 @@ def trained(set_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = FitSettings(
         folder=out / "fit", epochs=6, patience=0, learning_rate=5e-3, batch_size=2, device="cpu"
     )
-    options = {"channels": "4,4,4", "crop": "12,14", "repeats": "2", "name": "tiny"}
+    options = {
+        "channels": "4,4,4", "crop": "12,14", "repeats": "2", "name": "tiny", "inputs": "cylinder",
+        "folded": "no",
+    }  # fmt: skip
     return train_deep_dose((set_folder,), out, settings, options)
 
 
@@ -176,12 +205,15 @@ def test_training_finds_the_ratio_and_ships_the_same_network(
     assert card.validity.allowed["tube_voltage_kv"] == (120.0,)
     assert card.data["patients"] == {"train": ["p0", "p1"], "validation": ["p2"]}
     assert card.training["onnx_difference"] < 1e-4
-    one = read_positions(set_folder / "samples" / "p3_000.h5")[0]
-    dose = one.guess * np.exp(AskedChannels(network)(one.channels))
+    one = read_positions(set_folder / "samples" / "p3_000.h5", cylinder_view)[0]
+    ask = AskedPositions(network)
+    dose = corrected_dose(one, ask(one.channels))
     off = np.abs(dose[one.body] / one.dose[one.body] - 1.0).mean()
-    guessed = np.abs(one.guess[one.body] / one.dose[one.body] - 1.0).mean()
+    guessed = np.abs(one.terms[1][one.body] / one.dose[one.body] - 1.0).mean()
     assert off < 0.3 * guessed
-    assert position_features(one.channels).shape == (4,)
+    names, values = position_features(one.channels, CHANNELS)
+    assert len(names) == values.size == 7
+    assert np.array_equal(ask.features[0], values)
 
 
 def test_fine_tuning_begins_with_the_weights_of_another(
@@ -193,11 +225,11 @@ def test_fine_tuning_begins_with_the_weights_of_another(
     )  # fmt: skip
     options = {
         "channels": "4,4,4", "crop": "12,14", "repeats": "1", "name": "tuned",
-        "init": str(trained.parent),
+        "inputs": "cylinder", "folded": "no", "init": str(trained.parent),
     }  # fmt: skip
     tuned = train_deep_dose((set_folder,), tmp_path, settings, options)
-    one = read_positions(set_folder / "samples" / "p3_000.h5")[0]
-    first, second = (AskedChannels(open_network(f))(one.channels) for f in (trained, tuned))
+    one = read_positions(set_folder / "samples" / "p3_000.h5", cylinder_view)[0]
+    first, second = (AskedPositions(open_network(f))(one.channels) for f in (trained, tuned))
     assert np.allclose(first, second, atol=1e-3)
 
 

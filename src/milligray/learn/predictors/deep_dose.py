@@ -1,25 +1,34 @@
 """Dose map from the positions of the tube: a network for each, and their sum over the helix."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from milligray.errors import InputError
 from milligray.learn.card import ModelCard
+from milligray.learn.inputs.basis_materials import basis_densities
 from milligray.learn.inputs.cylinder_dose import cylinder_dose
-from milligray.learn.inputs.position_channels import position_channels
+from milligray.learn.inputs.position_channels import CHANNELS, position_channels
+from milligray.learn.inputs.primary_field import primary_kerma_mgy
+from milligray.learn.inputs.slab import slab_grid
+from milligray.learn.inputs.traced_position import TRACED_CHANNELS
 from milligray.learn.network import Network
-from milligray.learn.position_superposition import LogRatio, SuperpositionSettings, superpose
+from milligray.learn.position_superposition import (
+    SuperpositionSettings,
+    cylinder_fields,
+    superpose,
+)
 from milligray.learn.prediction import Prediction, predictor
 from milligray.learn.scan import Scan
+from milligray.learn.traced_fields import N_FIELDS, traced_fields
 from milligray.learn.turned_scan import CylinderInSlab, SeenPosition
 from milligray.typing import FloatArray
 
 SYSTEM = "deep-dose"
 LARGEST_LOG = 6.0
-FEATURES = ("log_body_voxels", "density_mean", "factor_mean", "factor_spread")
 _TISSUE = 0.2
-_INPUT, _OUTPUT = "position", "log_ratio"
+_INPUT, _OUTPUT = "position", "correction"
 
 
 @predictor(SYSTEM)
@@ -37,71 +46,128 @@ def predict_deep_dose(scan: Scan, network: Network) -> Prediction:
 
     Notes
     -----
-    The dose of a beam in the water cylinder is simulated once and kept in the cache. The network
-    is one, without an ensemble: its uncertainty is the root mean square of the organs' relative
-    deviations from Monte Carlo over validation patients (``organ_relative_rms`` of the card), as
-    epistemic part.
+    The network is one, without an ensemble: its uncertainty is the root mean square of the organs'
+    relative deviations from Monte Carlo over validation patients (``organ_relative_rms`` of the
+    card), as epistemic part.
     """
     card = network.card
-    cylinder = scan_cylinder(scan, card)
-    features: list[FloatArray] = []
-    ask = AskedChannels(network)
-
-    def log_ratio(seen: SeenPosition) -> FloatArray:
-        channels = position_channels(seen.density, seen.share, seen.factor)
-        found = ask(channels)
-        features.append(position_features(channels))
-        return found
-
-    dose = superpose(
-        scan.patient, scan.source, cylinder, log_ratio, settings_of(card.normalization)
-    )
-    if not features:
+    ask = AskedPositions(network)
+    dose = scan_dose_mgy(scan, card, ask, sampling_of(card.normalization))[0]
+    if not ask.features:
         raise InputError("no position of the tube reaches the patient; check the scanned range")
-    dose = np.asarray(dose * scan.photons, dtype=np.float32)
     mean = organ_means(scan, dose)
-    widening, warnings, refusals = _judged(card, np.mean(features, axis=0))
+    widening, warnings, refusals = _judged(card, np.mean(ask.features, axis=0))
     spread = float(card.normalization.get("organ_relative_rms", 0.1))
     own = np.full(mean.shape, spread)
     return Prediction(
         names=scan.weights.names, mean_dose_mgy=mean, aleatoric=np.zeros_like(mean),
         epistemic=own, total=own * widening, method=network.method, grid=scan.patient.grid,
         dose_mgy=dose, warnings=warnings, refusals=refusals,
-        notes=(f"sum of {len(features)} positions of the tube",),
+        notes=(f"sum of {len(ask.features)} positions of the tube",),
     )  # fmt: skip
 
 
-def scan_cylinder(scan: Scan, card: ModelCard) -> CylinderInSlab:
-    """Water cylinder of a scan's beam, of the size that a network was made with."""
-    depth, lateral, n_z = (int(n) for n in card.normalization["slab_shape"])
-    size = float(card.normalization["voxel_size_mm"])
-    return CylinderInSlab.from_dose(
-        scan.source, cylinder_dose(scan.source, (n_z, depth, lateral), size)
-    )
-
-
-class AskedChannels:
-    """Logarithm of dose over first guess by a network.
+class AskedPositions:
+    """Corrections of positions by a network.
 
     Parameters
     ----------
     network : Network
+
+    Attributes
+    ----------
+    features : list of ndarray
+        `position_features` of what was asked.
     """
 
     def __init__(self, network: Network) -> None:
         self.network = network
+        self.features: list[FloatArray] = []
+        self._names = _channel_names(network.card)
 
     def __call__(self, channels: FloatArray) -> FloatArray:
-        """Run on channels of shape (3, z, depth, lateral); mean over the members."""
-        found = self.network.run_all({_INPUT: channels[None]})[_OUTPUT]
-        return np.asarray(np.clip(found[:, 0, 0].mean(axis=0), -LARGEST_LOG, LARGEST_LOG))
+        """Corrections, shape (2, z, depth, lateral), by channels of shape (n, z, depth, lateral)."""
+        self.features.append(position_features(channels, self._names)[1])
+        z, depth, lateral = channels.shape[1:]
+        found = self.network.run_all({_INPUT: even_sized(channels)[None]})[_OUTPUT]
+        found = found[:, 0].mean(axis=0)[:, :z, :depth, :lateral]
+        return np.asarray(np.clip(found, -LARGEST_LOG, LARGEST_LOG))
 
-    def seen(self) -> LogRatio:
-        """Return the same as a function of a position."""
-        return lambda one: self(position_channels(one.density, one.share, one.factor))
+
+def scan_dose_mgy(
+    scan: Scan,
+    card: ModelCard,
+    ask: Callable[[FloatArray], FloatArray],
+    settings: SuperpositionSettings,
+    *,
+    currents: FloatArray | None = None,
+) -> FloatArray:
+    """Dose maps of a scan, shape (n_currents, *scan.patient.grid.shape), float32 [mGy].
+
+    Parameters
+    ----------
+    scan : Scan
+    card : ModelCard
+    ask : callable
+        Channels to corrections.
+    settings : SuperpositionSettings
+    currents : ndarray, shape (n_currents, n_z_bins), optional
+        See `milligray.learn.position_superposition.superpose`.
+
+    Notes
+    -----
+    With traced inputs only the scattered photons are summed over positions: they vary slowly. The
+    primary beam is traced through the patient's own voxels, for the whole scan at once. With those
+    of the water cylinder (simulated once for a beam, and kept in the cache) it is the dose.
+    """
+    depth, lateral, n_z = (int(n) for n in card.normalization["slab_shape"])
+    size = float(card.normalization["voxel_size_mm"])
+    patient, source = scan.patient, scan.source
+    slab = slab_grid((n_z, depth, lateral), size, (0.0, 0.0), 0.0)
+    if inputs_of(card) == "cylinder":
+        cylinder = CylinderInSlab.from_dose(source, cylinder_dose(source, slab.shape, size))
+
+        def log_ratio(seen: SeenPosition) -> FloatArray:
+            channels = position_channels(seen.density, seen.share, seen.factor)
+            return np.asarray(ask(channels)[0])
+
+        fields = cylinder_fields(cylinder, log_ratio)
+        dose = superpose(patient, source, slab, fields, settings, currents=currents)[:, 0]
+        return np.asarray(dose * scan.photons, dtype=np.float32)
+    fields = traced_fields(source.field, n_z, lambda traced: ask(traced.channels))
+    scatter = superpose(
+        patient, source, slab, fields, settings, n_fields=N_FIELDS, currents=currents
+    )
+    rows = source.z_weights[None] if currents is None else np.atleast_2d(currents)
+    attenuating, absorbing = basis_densities(patient)
+    per_mass = absorbing / np.maximum(patient.density_g_cm3, 1e-6)
+    found = []
+    for row, scattered in zip(rows, scatter, strict=True):
+        primary = primary_kerma_mgy(
+            replace(source, z_weights=row), patient.grid, attenuating, patient.body,
+            photons=scan.photons,
+        )  # fmt: skip
+        dose = (per_mass * (primary + scattered * np.float32(scan.photons))).sum(axis=0)
+        found.append(np.where(patient.body, dose, 0.0))
+    return np.asarray(found, dtype=np.float32)
 
 
-def settings_of(normalization: Mapping[str, object]) -> SuperpositionSettings:
+def even_sized(channels: FloatArray) -> FloatArray:
+    """Channels with zeros at the ends, so that all sides are even."""
+    spare = [(0, 0), *((0, n % 2) for n in channels.shape[1:])]
+    return np.pad(channels, spare).astype(np.float32)
+
+
+def inputs_of(card: ModelCard) -> str:
+    """``traced`` or ``cylinder``: what a network sees of a position."""
+    return str(card.normalization.get("inputs", "cylinder"))
+
+
+def _channel_names(card: ModelCard) -> tuple[str, ...]:
+    return TRACED_CHANNELS if inputs_of(card) == "traced" else CHANNELS
+
+
+def sampling_of(normalization: Mapping[str, object]) -> SuperpositionSettings:
     """Sampling of the helix by a card, else the default."""
     given = normalization.get("superposition", {})
     if not isinstance(given, Mapping):
@@ -115,16 +181,27 @@ def organ_means(scan: Scan, dose_mgy: FloatArray) -> FloatArray:
     return np.asarray(weights.weights_g @ dose_mgy.ravel().astype(np.float64) / weights.mass_g)
 
 
-def position_features(channels: FloatArray) -> FloatArray:
-    """Size, density and attenuation of one position: `FEATURES`."""
+def position_features(
+    channels: FloatArray, names: tuple[str, ...]
+) -> tuple[tuple[str, ...], FloatArray]:
+    """Size, and means and spreads of the channels over the tissue of one position.
+
+    Returns
+    -------
+    names : tuple of str
+    values : ndarray, shape (n_names,)
+    """
     tissue = channels[0] > _TISSUE
     count = int(tissue.sum())
-    if not count:
-        return np.zeros(len(FEATURES))
-    factor = channels[2][tissue]
-    return np.array(
-        [np.log(count), channels[0][tissue].mean(), factor.mean(), factor.std()], dtype=np.float64
-    )
+    of_tissue = channels[:, tissue].astype(np.float64)
+    mean = of_tissue.mean(axis=1) if count else np.zeros(len(names))
+    spread = of_tissue.std(axis=1) if count else np.zeros(len(names))
+    varies = [i for i, name in enumerate(names) if name != "bone_ratio"]
+    return (
+        ("log_voxels", *(f"{name}_mean" for name in names),
+         *(f"{names[i]}_spread" for i in varies)),
+        np.concatenate([[np.log(max(count, 1))], mean, spread[varies]]),
+    )  # fmt: skip
 
 
 def _judged(

@@ -12,12 +12,8 @@ from torch.utils.data import Dataset
 from milligray.dataset.folder import SetFolder
 from milligray.dataset.storage import read_sample
 from milligray.errors import InputError
-from milligray.learn.inputs.position_channels import (
-    first_guess,
-    isocenter_dose,
-    position_channels,
-)
-from milligray.learn.turned_scan import MARGIN, body_box
+from milligray.learn.inputs.position_channels import isocenter_dose
+from milligray.train.deep_dose.position_view import PositionView, even_box
 from milligray.typing import BoolArray, FloatArray
 
 SMOOTH_VOXELS = 5
@@ -34,16 +30,17 @@ class Position:
     Parameters
     ----------
     name, patient, split : str
-    channels : ndarray, shape (3, z, depth, lateral), float32
-        `position_channels`.
-    guess : ndarray, shape (z, depth, lateral), float32
-        `first_guess`.
-    dose : ndarray, same shape, float32
+    channels : ndarray, shape (n_channels, z, depth, lateral), float32
+        What the network sees.
+    terms : ndarray, shape (3, z, depth, lateral), float32
+        What its outputs f and g correct: ``dose = terms[0] + terms[1] exp(f) + terms[2]
+        exp(f + g)``; see `cylinder_terms` and `traced_terms`.
+    dose : ndarray, shape (z, depth, lateral), float32
         Monte Carlo, over the dose in the water cylinder at the isocenter.
     uncertainty : ndarray, same shape, float32
         Relative standard deviation of `dose`.
-    log_ratio, sigma : ndarray, same shape, float32
-        What the network should give, and how sharply: `loss_target`.
+    log_dose, sigma : ndarray, same shape, float32
+        Expected logarithm of the dose, and how sharply it is known: `loss_target`.
     mask : ndarray of bool
         Where it counts.
     body : ndarray of bool
@@ -55,10 +52,10 @@ class Position:
     patient: str
     split: str
     channels: FloatArray
-    guess: FloatArray
+    terms: FloatArray
     dose: FloatArray
     uncertainty: FloatArray
-    log_ratio: FloatArray
+    log_dose: FloatArray
     sigma: FloatArray
     mask: BoolArray
     body: BoolArray
@@ -76,59 +73,66 @@ def position_files(sets: Sequence[Path]) -> list[Path]:
     return found
 
 
-def read_positions(path: Path) -> list[Position]:
-    """Positions of one sample of kind source-positions; those beside the patient are left out."""
+def read_positions(path: Path, view: PositionView) -> list[Position]:
+    """Positions of one sample of kind source-positions; those beside the patient are left out.
+
+    Parameters
+    ----------
+    path : Path
+        File of the sample, in the folder of its set.
+    view : PositionView
+        What the network sees of them.
+    """
     sample = read_sample(path)
     if "cylinder_dose" not in sample.arrays:
         raise InputError(f"{path.name} is no sample of the kind source-positions")
     arrays = {name: one.values for name, one in sample.arrays.items()}
     reference = isocenter_dose(arrays["cylinder_dose"])
-    share = arrays["cylinder_dose"] / reference
+    see = view(path, sample)
     found = []
     for n, inside in enumerate(arrays["body"] > 0):
         if inside.sum() < LEAST_BODY:
             continue
-        box = body_box(inside, MARGIN)
-        body, factor = inside[box], arrays["correction_factor"][n][box]
+        box = even_box(inside)
+        seen = see(n, box)
+        if seen is None:
+            continue
+        body = inside[box]
         dose = arrays["dose"][n][box] / reference
         uncertainty = arrays["relative_uncertainty"][n][box]
-        guess = first_guess(share[box], factor)
-        log_ratio, sigma, mask = loss_target(dose, uncertainty, guess, body)
+        log_dose, sigma, mask = loss_target(dose, uncertainty, body)
         found.append(
             Position(
                 name=f"{sample.attributes['sample']}_{n}", body=body.copy(),
                 patient=sample.attributes["patient"], split=sample.attributes["split"],
-                channels=position_channels(arrays["electron_density"][n][box], share[box], factor),
-                guess=guess, dose=dose.astype(np.float32),
+                channels=seen[0], terms=seen[1], dose=dose.astype(np.float32),
                 uncertainty=uncertainty.astype(np.float32),
-                log_ratio=log_ratio, sigma=sigma, mask=mask, reference_mgy=reference,
+                log_dose=log_dose, sigma=sigma, mask=mask, reference_mgy=reference,
             )
         )  # fmt: skip
     return found
 
 
 def loss_target(
-    dose: FloatArray, uncertainty: FloatArray, guess: FloatArray, body: BoolArray
+    dose: FloatArray, uncertainty: FloatArray, body: BoolArray
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """What the network's output should be, how sharply, and where.
+    """What the logarithm of the network's dose should be, how sharply, and where.
 
     Parameters
     ----------
     dose, uncertainty : ndarray, shape (z, depth, lateral)
         Monte Carlo, with its relative standard deviation.
-    guess : ndarray, same shape
-        In the unit of `dose`.
     body : ndarray of bool, same shape
 
     Returns
     -------
-    log_ratio, sigma : ndarray, same shape, float32
+    log_dose, sigma : ndarray, same shape, float32
     mask : ndarray of bool, same shape
 
     Notes
     -----
-    ``log_ratio = ln(dose / guess) + u^2 / 2`` with the local u: the mean of the logarithm of a
-    noisy dose lies ``u^2 / 2`` below the logarithm of its mean.
+    ``log_dose = ln(dose) + u^2 / 2`` with the local u: the mean of the logarithm of a noisy dose
+    lies ``u^2 / 2`` below the logarithm of its mean.
     ``sigma^2 = u^2 + 0.03^2 + (0.003 reference / <dose>)^2``: u, and the mean dose <>, are over
     cubes of five voxels of the body, the reference is the mean dose of its upper tenth. A weight
     made of a voxel's own noisy dose would favor voxels that are low by chance; the local one hardly
@@ -147,9 +151,9 @@ def loss_target(
     least = np.maximum(local, 1e-3 * reference)
     noise = np.clip(variance, 0.0, None) / least**2
     sigma = np.sqrt(noise + FLOOR_OF_LOCAL**2 + (FLOOR_OF_REFERENCE * reference / least) ** 2)
-    log_ratio = np.log(np.where(mask, dose, 1.0) / np.where(mask, guess, 1.0))
-    log_ratio = np.where(mask, log_ratio + 0.5 * np.minimum(noise, 0.1), 0.0)
-    return log_ratio.astype(np.float32), sigma.astype(np.float32), mask
+    log_dose = np.log(np.where(mask, dose, 1.0))
+    log_dose = np.where(mask, log_dose + 0.5 * np.minimum(noise, 0.1), 0.0)
+    return log_dose.astype(np.float32), sigma.astype(np.float32), mask
 
 
 class PositionSet(Dataset[dict[str, Tensor]]):
@@ -160,6 +164,7 @@ class PositionSet(Dataset[dict[str, Tensor]]):
     positions : sequence of Position
     crop : (depth, lateral), optional
         Voxels; at a random place within larger positions. Default: whole, of their own size.
+        Odd sides are filled up by one voxel.
     repeats : int
         Of each position in an epoch.
     is_mirrored : bool
@@ -189,12 +194,14 @@ class PositionSet(Dataset[dict[str, Tensor]]):
         axes = [a for a, u in ((-3, draw[0]), (-1, draw[1])) if self.is_mirrored and u < 0.5]
         found = {}
         for key, outside in (
-            ("channels", 0.0), ("guess", 1.0), ("dose", 0.0), ("log_ratio", 0.0), ("sigma", 1.0),
+            ("channels", 0.0), ("terms", 1.0), ("dose", 0.0), ("log_dose", 0.0), ("sigma", 1.0),
             ("mask", 0.0),
         ):  # fmt: skip
             values = np.asarray(getattr(one, key), dtype=np.float32)
             if self.crop is not None:
                 values = cut_or_fill(values, self.crop, (draw[2], draw[3]), outside)
+            odd = [(0, 0)] * (values.ndim - 3) + [(0, n % 2) for n in values.shape[-3:]]
+            values = np.pad(values, odd, constant_values=outside)
             found[key] = torch.from_numpy(
                 np.flip(values, tuple(axes)).copy() if axes else values.copy()
             )

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from milligray.train.losses import masked_mean
 from milligray.train.modules.dilated_resnet import DilatedResnet, DilatedResnetConfig
+from milligray.train.modules.folded_resnet import FoldedResnet
 
 LIMIT = 6.0
-"""Of the logarithm of dose over first guess, in the error that is shown."""
+"""Of the logarithms that the network gives."""
+TINY = 1e-12
 
 
 class DeepDoseTraining(LightningModule):
@@ -19,6 +21,8 @@ class DeepDoseTraining(LightningModule):
     Parameters
     ----------
     config : DilatedResnetConfig
+    is_folded : bool
+        `FoldedResnet` instead of `DilatedResnet`.
     learning_rate : float
         Highest of a cycle that rises over a tenth of the steps and then falls to nothing.
     steps : int
@@ -32,8 +36,8 @@ class DeepDoseTraining(LightningModule):
 
     Notes
     -----
-    ``loss = mean over the body of huber((f - log_ratio) / sigma)``, quadratic to 3 sigma. An error
-    of the dose itself, guess times exp(f), would count hundredfold where the first guess is ten
+    ``loss = mean over the body of huber((ln(dose of the network) - log_dose) / sigma)``, quadratic
+    to 3 sigma. An error of the dose itself would count hundredfold where the first guess is ten
     times too high, and nearly nothing where the network is ten times too low.
     """
 
@@ -41,23 +45,25 @@ class DeepDoseTraining(LightningModule):
         self,
         config: DilatedResnetConfig,
         *,
+        is_folded: bool = False,
         learning_rate: float,
         steps: int,
         frozen_share: float = 0.4,
         is_half: bool = True,
     ) -> None:
         super().__init__()
-        self.network = DilatedResnet(config).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        network = FoldedResnet(config) if is_folded else DilatedResnet(config)
+        self.network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.learning_rate, self.steps = learning_rate, steps
         self.frozen_share, self.is_half = frozen_share, is_half
         self.loss = nn.HuberLoss(reduction="none", delta=3.0)
 
     def forward(self, channels: Tensor) -> Tensor:
-        """Logarithm of dose over first guess, shape (batch, z, depth, lateral)."""
+        """Logarithms of the corrections, shape (batch, 2, z, depth, lateral)."""
         channels = channels.to(memory_format=torch.channels_last_3d)
         with torch.autocast(channels.device.type, torch.bfloat16, enabled=self.is_half):
             found: Tensor = self.network(channels)
-        return found[:, 0].float()
+        return found.float().clamp(-LIMIT, LIMIT)
 
     def training_step(self, batch: dict[str, Tensor]) -> Tensor:
         """Loss of a batch."""
@@ -70,8 +76,7 @@ class DeepDoseTraining(LightningModule):
     def validation_step(self, batch: dict[str, Tensor]) -> None:
         """Loss, and the mean absolute error over the mean dose."""
         found = self(batch["channels"])
-        dose = batch["guess"] * found.clamp(-LIMIT, LIMIT).exp()
-        error = masked_mean((dose - batch["dose"]).abs(), batch["mask"])
+        error = masked_mean((corrected(batch["terms"], found) - batch["dose"]).abs(), batch["mask"])
         error = error / masked_mean(batch["dose"], batch["mask"])
         n = len(batch["dose"])
         self.log("val_loss", self._loss(batch, found), on_epoch=True, batch_size=n)
@@ -89,5 +94,19 @@ class DeepDoseTraining(LightningModule):
         }
 
     def _loss(self, batch: dict[str, Tensor], found: Tensor) -> Tensor:
-        off = (found - batch["log_ratio"]) / batch["sigma"]
+        dose = corrected(batch["terms"], found).clamp_min(TINY)
+        off = (dose.log() - batch["log_dose"]) / batch["sigma"]
         return masked_mean(self.loss(off, torch.zeros_like(off)), batch["mask"])
+
+
+def corrected(terms: Tensor, found: Tensor) -> Tensor:
+    """Dose: ``terms[0] + terms[1] exp(f) + terms[2] exp(f + g)``, shape (batch, z, depth, lateral).
+
+    Parameters
+    ----------
+    terms : Tensor, shape (batch, 3, z, depth, lateral)
+    found : Tensor, shape (batch, 2, z, depth, lateral)
+        f and g.
+    """
+    f, g = found[:, 0], found[:, 1]
+    return terms[:, 0] + terms[:, 1] * f.exp() + terms[:, 2] * (f + g).exp()

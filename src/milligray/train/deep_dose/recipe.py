@@ -15,16 +15,16 @@ from milligray.errors import InputError
 from milligray.exam.manifest import package_version
 from milligray.learn.card import ArraySpec, ModelCard, Validity, write_card
 from milligray.learn.domain import InputDomain, fit_domain
-from milligray.learn.inputs.position_channels import CHANNELS
 from milligray.learn.position_superposition import SuperpositionSettings
-from milligray.learn.predictors.deep_dose import FEATURES, SYSTEM, position_features
+from milligray.learn.predictors.deep_dose import SYSTEM, even_sized, position_features
 from milligray.train.deep_dose.position_data import (
     Position,
     PositionSet,
     position_files,
-    read_positions,
 )
 from milligray.train.deep_dose.position_fit import DeepDoseTraining
+from milligray.train.deep_dose.position_store import stored_positions
+from milligray.train.deep_dose.position_view import view_of
 from milligray.train.export import export_onnx
 from milligray.train.fit import Fitted, fit, seed_all
 from milligray.train.loop import BEST, write_history
@@ -41,13 +41,16 @@ REFERENCES = (
 OPTIONS = {
     "name": "name of the network (deep-dose-head-neck)",
     "region": "body region of the patients (head_neck)",
+    "inputs": "traced (primary beam and smeared scatter) or cylinder (as published) (traced)",
+    "folded": "yes: eight voxels to a cube, an eighth of the time; no: as published (yes)",
     "channels": "channels at dilation 1, 2 and 4 (16,16,16)",
-    "crop": "depth and lateral voxels of a training crop (40,40)",
-    "repeats": "crops of each position in an epoch (2)",
+    "crop": "depth and lateral voxels of a training crop, or none: whole, one a batch (none)",
+    "repeats": "of each position in an epoch (1)",
+    "cache": "folder of prepared positions (OUT/cache)",
     "init": "folder of a fit (with best.ckpt) whose weights are the first ones: fine-tuning",
     "organ_relative_rms": "organ uncertainty (k = 1) from a study of validation patients (0.1)",
 }
-DEFAULTS = {"epochs": 30, "patience": 0, "learning_rate": 2e-3, "batch_size": 2}
+DEFAULTS = {"epochs": 30, "patience": 0, "learning_rate": 2e-3, "batch_size": 1}
 
 
 @recipe(
@@ -78,13 +81,14 @@ def train_deep_dose(
     name = options.get("name", "deep-dose-head-neck")
     target = out / name
     target.mkdir(parents=True, exist_ok=True)
-    positions = load_positions(sets)
+    inputs, _, channels = view_of(options)
+    positions = load_positions(sets, options, cache=Path(options.get("cache", out / "cache")))
     module, fitted = fit_positions(positions["train"], positions["validation"], settings, options)
-    example = torch.from_numpy(positions["validation"][0].channels[None])
+    example = torch.from_numpy(even_sized(positions["validation"][0].channels)[None])
     axes = {0: "batch", 2: "z", 3: "depth", 4: "lateral"}
     difference = export_onnx(
-        module.network, {"position": example}, target / NETWORK, output_names=["log_ratio"],
-        dynamic_axes={"position": axes, "log_ratio": axes},
+        module.network, {"position": example}, target / NETWORK, output_names=["correction"],
+        dynamic_axes={"position": axes, "correction": axes},
     )  # fmt: skip
     write_history([dict(row) for row in fitted.history], target / "history.csv")
     about = _about(sets)
@@ -94,14 +98,15 @@ def train_deep_dose(
             title="CT dose from positions of the tube: dilated residual network of 20 layers",
             license="Apache-2.0", files=file_hashes(target), members=(NETWORK,),
             inputs=(ArraySpec(
-                name="position", shape=("batch", len(CHANNELS), "z", "depth", "lateral"), unit="",
-                description=f"cubes of 5 mm, tube before row 0: {', '.join(CHANNELS)}",
+                name="position", shape=("batch", len(channels), "z", "depth", "lateral"), unit="",
+                description=f"cubes of 5 mm, tube before row 0: {', '.join(channels)}",
             ),),
             outputs=(ArraySpec(
-                name="log_ratio", shape=("batch", 1, "z", "depth", "lateral"), unit="",
-                description="ln of dose over cylinder dose times correction factor",
+                name="correction", shape=("batch", 2, "z", "depth", "lateral"), unit="",
+                description="ln of the guess's correction, and of that of its share of bone",
             ),),
             normalization={
+                "inputs": inputs,
                 "slab_shape": about["slab_shape"], "voxel_size_mm": about["voxel_size_mm"],
                 "superposition": asdict(SuperpositionSettings()),
                 "organ_relative_rms": float(options.get("organ_relative_rms", "0.1")),
@@ -115,7 +120,7 @@ def train_deep_dose(
                 },
                 limits=("the start angle of a helix is averaged over",),
             ),
-            domain=_domain([*positions["train"], *positions["validation"]]),
+            domain=_domain([*positions["train"], *positions["validation"]], channels),
             data={
                 "sets": [path.name for path in sets],
                 "patients": {
@@ -138,13 +143,16 @@ def train_deep_dose(
     return target
 
 
-def load_positions(sets: Sequence[Path]) -> dict[str, list[Position]]:
+def load_positions(
+    sets: Sequence[Path], options: Mapping[str, str], *, cache: Path | None = None
+) -> dict[str, list[Position]]:
     """Positions of training and validation patients; those of test patients are never read."""
+    name, view, _ = view_of(options)
     found: dict[str, list[Position]] = {"train": [], "validation": []}
     for path in position_files(sets):
         split = read_document(path)["attributes"]["split"]
         if split in found:
-            found[split] += read_positions(path)
+            found[split] += stored_positions(path, name, view, cache)
     for split, positions in found.items():
         if not positions:
             raise InputError(f"the sets hold no position of a {split} patient")
@@ -158,18 +166,21 @@ def fit_positions(
     options: Mapping[str, str],
 ) -> tuple[DeepDoseTraining, Fitted]:
     """Fit a network to positions, from the beginning or from the weights of another."""
-    crop = _numbers(options.get("crop", "40,40"), 2, "crop")
+    given = options.get("crop", "none")
+    crop = None if given == "none" else _numbers(given, 2, "crop")
+    if crop is None and settings.batch_size > 1:
+        raise InputError("whole positions differ in size: batch size 1, or give option crop")
     torch.set_num_threads(settings.threads)
     seed_all(settings.seed)
     loader = DataLoader(
         PositionSet(
-            train, crop=(crop[0], crop[1]), repeats=int(options.get("repeats", "2")),
-            is_mirrored=True,
+            train, crop=None if crop is None else (crop[0], crop[1]),
+            repeats=int(options.get("repeats", "1")), is_mirrored=True,
         ),
         batch_size=settings.batch_size, shuffle=True, drop_last=True,
     )  # fmt: skip
     module = DeepDoseTraining(
-        config_of(options), learning_rate=settings.learning_rate,
+        config_of(options), is_folded=is_folded(options), learning_rate=settings.learning_rate,
         steps=settings.epochs * len(loader),
         frozen_share=1.0 if "init" in options else 0.4,
     )  # fmt: skip
@@ -182,7 +193,14 @@ def fit_positions(
 def config_of(options: Mapping[str, str]) -> DilatedResnetConfig:
     """Network by the options."""
     channels = _numbers(options.get("channels", "16,16,16"), 3, "channels")
-    return DilatedResnetConfig(in_channels=len(CHANNELS), channels=tuple(channels))
+    return DilatedResnetConfig(
+        in_channels=len(view_of(options)[2]), out_channels=2, channels=tuple(channels)
+    )
+
+
+def is_folded(options: Mapping[str, str]) -> bool:
+    """Whether the network works on cubes of eight voxels."""
+    return options.get("folded", "yes") == "yes"
 
 
 def _weights(folder: Path) -> dict[str, Any]:
@@ -203,11 +221,14 @@ def _numbers(text: str, n: int, what: str) -> list[int]:
     return found
 
 
-def _domain(positions: Sequence[Position]) -> InputDomain | None:
-    rows = np.array([position_features(one.channels) for one in positions])
+def _domain(positions: Sequence[Position], channels: tuple[str, ...]) -> InputDomain | None:
+    rows = [position_features(one.channels, channels) for one in positions]
     if len(rows) < 10:
         return None
-    return fit_domain(rows, FEATURES, groups=[one.patient for one in positions])
+    return fit_domain(
+        np.array([values for _, values in rows]), rows[0][0],
+        groups=[one.patient for one in positions],
+    )  # fmt: skip
 
 
 def _about(sets: Sequence[Path]) -> dict[str, Any]:

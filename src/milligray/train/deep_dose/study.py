@@ -6,14 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from milligray.dataset.reader import TrainingSet, open_set
+from milligray.dataset.storage import read_document
 from milligray.errors import InputError
 from milligray.evaluate.map_plots import dose_map_plot
 from milligray.evaluate.table import Cell, Column, Table, write_tables
-from milligray.learn.network import open_network
-from milligray.learn.predictors.deep_dose import SYSTEM, AskedChannels
+from milligray.learn.network import Network, open_network
+from milligray.learn.predictors.deep_dose import SYSTEM, AskedPositions, inputs_of
 from milligray.learn.shelf import find_network
 from milligray.train.deep_dose.measures import judged_voxels, measure_columns, voxel_row
 from milligray.train.deep_dose.position_data import Position, position_files, read_positions
+from milligray.train.deep_dose.position_view import VIEWS, PositionView, cylinder_view
 from milligray.train.deep_dose.whole_scans import scan_rows
 from milligray.typing import FloatArray
 from milligray.volume import Grid
@@ -49,10 +51,9 @@ def run(data: tuple[Path, ...], out: Path, options: Mapping[str, str]) -> None:
     of_scans = [one for one in sets if one.kind in ("organ-features", "dose-maps")]
     tables: list[Table] = []
     if of_positions:
-        ask = AskedChannels(network)
         tables.append(
             position_table(
-                of_positions, split, ask, with_gamma=options.get("gamma", "yes") == "yes",
+                of_positions, split, network, with_gamma=options.get("gamma", "yes") == "yes",
                 picture=out / "position.png",
             )
         )  # fmt: skip
@@ -65,7 +66,7 @@ def run(data: tuple[Path, ...], out: Path, options: Mapping[str, str]) -> None:
 def position_table(
     sets: Sequence[TrainingSet],
     split: str,
-    ask: Callable[[FloatArray], FloatArray],
+    network: Network,
     *,
     with_gamma: bool = True,
     picture: Path | None = None,
@@ -78,28 +79,38 @@ def position_table(
         Of kind source-positions.
     split : str
         Whose positions are judged.
-    ask : callable
-        Channels to logarithm of dose over first guess.
+    network : Network
     with_gamma : bool
     picture : Path, optional
         Of the first position.
     """
-    trained = _positions(sets, "train")
-    judged = _positions(sets, split)
+    view = VIEWS[inputs_of(network.card)][0]
+    judged = _positions(sets, split, view)
     if not judged:
         raise InputError(f"the sets hold no position of {split} patients")
+    as_published = {
+        part: {one.name: one for one in _positions(sets, part, cylinder_view)}
+        for part in ("train", split)
+    }
+    trained = list(as_published["train"].values()) or list(as_published[split].values())
     size = float(sets[0].read(sets[0].samples()[0], ()).attributes["spacing_zyx_mm"][0])
-    guesses: dict[str, Guess] = {"network": lambda p: p.guess * np.exp(ask(p.channels))}
+    ask = AskedPositions(network)
+    maps = {"network": [(one, corrected_dose(one, ask(one.channels))) for one in judged]}
+    if inputs_of(network.card) == "traced":
+        maps["first guess: traced beam + smeared scatter"] = [
+            (one, one.terms.sum(axis=0)) for one in judged
+        ]
     for name, guess in (("cylinder x CF x constant", _guess), ("cylinder x constant", _cylinder)):
-        factor = _constant(trained or judged, guess)
-        guesses[name] = _scaled(guess, factor)
+        factor = _constant(trained, guess)
+        same = (as_published[split][one.name] for one in judged)
+        maps[name] = [(one, factor * guess(one)) for one in same]
     rows: list[dict[str, Cell]] = []
-    for name, predict in guesses.items():
-        found = [position_row(one, predict(one), size, with_gamma=with_gamma) for one in judged]
+    for name, pairs in maps.items():
+        found = [position_row(one, dose, size, with_gamma=with_gamma) for one, dose in pairs]
         row: dict[str, Cell] = {"system": name}
         rows.append(row | _mean(found))
     if picture is not None:
-        _draw(judged[0], guesses["network"](judged[0]), size, picture)
+        _draw(*maps["network"][0], size, picture)
     return Table(
         name="positions", title="Dose of positions of the tube, mean over positions",
         columns=(
@@ -127,10 +138,19 @@ def position_row(
     )
 
 
-def _positions(sets: Sequence[TrainingSet], split: str) -> list[Position]:
-    files = position_files([one.root for one in sets])
-    found = [position for path in files for position in read_positions(path)]
-    return [one for one in found if one.split == split and in_beam(one)]
+def corrected_dose(one: Position, correction: FloatArray) -> FloatArray:
+    """Dose by the corrections of a network, shape (z, depth, lateral)."""
+    f, g = correction
+    return np.asarray(one.terms[0] + one.terms[1] * np.exp(f) + one.terms[2] * np.exp(f + g))
+
+
+def _positions(sets: Sequence[TrainingSet], split: str, view: PositionView) -> list[Position]:
+    files = [
+        path for path in position_files([one.root for one in sets])
+        if read_document(path)["attributes"]["split"] == split
+    ]  # fmt: skip
+    found = [position for path in files for position in read_positions(path, view)]
+    return [one for one in found if in_beam(one)]
 
 
 def in_beam(one: Position) -> bool:
@@ -139,15 +159,11 @@ def in_beam(one: Position) -> bool:
 
 
 def _guess(one: Position) -> FloatArray:
-    return one.guess
+    return np.asarray(one.terms[1])
 
 
 def _cylinder(one: Position) -> FloatArray:
     return np.asarray(np.exp(2.0 * one.channels[1]))
-
-
-def _scaled(guess: Guess, factor: float) -> Guess:
-    return lambda one: factor * guess(one)
 
 
 def _constant(positions: Sequence[Position], guess: Guess) -> float:

@@ -12,9 +12,13 @@ from milligray.evaluate.pairs import ValuePairs
 from milligray.evaluate.table import Cell, Column, Table
 from milligray.evaluate.tables import organ_table
 from milligray.learn.network import Network
-from milligray.learn.position_superposition import SuperpositionSettings, superpose
-from milligray.learn.predictors.deep_dose import AskedChannels, organ_means, scan_cylinder
-from milligray.learn.predictors.deep_dose import settings_of as sampling_of
+from milligray.learn.position_superposition import SuperpositionSettings
+from milligray.learn.predictors.deep_dose import (
+    AskedPositions,
+    organ_means,
+    sampling_of,
+    scan_dose_mgy,
+)
 from milligray.learn.scan import Scan
 from milligray.train.deep_dose.measures import measure_columns, voxel_row
 from milligray.typing import FloatArray
@@ -100,11 +104,7 @@ def scan_dose(scan: Scan, network: Network, options: Mapping[str, str]) -> Float
         angles=int(options.get("angles", given.angles)), step=int(options.get("step", given.step)),
         tail_planes=int(options.get("tail_planes", given.tail_planes)),
     )  # fmt: skip
-    dose = superpose(
-        scan.patient, scan.source, scan_cylinder(scan, network.card),
-        AskedChannels(network).seen(), settings,
-    )  # fmt: skip
-    return np.asarray(dose * scan.photons, dtype=np.float32)
+    return np.asarray(scan_dose_mgy(scan, network.card, AskedPositions(network), settings)[0])
 
 
 def stored_part(scan: Scan, sample: Sample) -> slice:
