@@ -86,7 +86,7 @@ class AskedPositions:
         self._names = _channel_names(network.card)
 
     def __call__(self, channels: FloatArray) -> FloatArray:
-        """Corrections, shape (2, z, depth, lateral), by channels of shape (n, z, depth, lateral)."""
+        """Corrections, (2, z, depth, lateral), by channels of shape (n, z, depth, lateral)."""
         self.features.append(position_features(channels, self._names)[1])
         z, depth, lateral = channels.shape[1:]
         found = self.network.run_all({_INPUT: even_sized(channels)[None]})[_OUTPUT]

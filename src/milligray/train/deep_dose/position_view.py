@@ -19,7 +19,11 @@ from milligray.learn.inputs.position_channels import (
     position_channels,
 )
 from milligray.learn.inputs.slab import rotated_patient, slab_grid
-from milligray.learn.inputs.traced_position import TRACED_CHANNELS, traced_position
+from milligray.learn.inputs.traced_position import (
+    TRACED_CHANNELS,
+    TracedPosition,
+    traced_position,
+)
 from milligray.learn.turned_scan import MARGIN, body_box
 from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Grid
@@ -27,6 +31,7 @@ from milligray.volume import Grid
 Box = tuple[slice, slice, slice]
 Seen = tuple[FloatArray, FloatArray]
 """channels, shape (n_channels, z, depth, lateral), and terms, shape (3, z, depth, lateral)"""
+Traced = tuple[Grid, FloatArray, FloatArray, FloatArray, TracedPosition | None]
 PositionView = Callable[[Path, Sample], Callable[[int, Box], Seen | None]]
 """sample -> number and box of a position -> what is seen; None where the beam meets nothing"""
 
@@ -55,32 +60,16 @@ def traced_view(path: Path, sample: Sample) -> Callable[[int, Box], Seen | None]
     The terms are the collision kerma of the primary beam in the tissue of the voxel, and the
     guesses of what scattered photons give to its share of water and of bone.
     """
-    root = path.parent.parent
-    manifest = SetFolder(root).need_manifest()
+    look = open_positions(path, sample)
     about = sample.attributes
-    scan = open_scan(
-        spec_of(manifest, path.stem, root), is_regridded=False, photons=float(about["photons"])
-    )
-    iso, field = scan.source.isocenter_lps_mm, scan.source.field
-    arrays = {name: one.values for name, one in sample.arrays.items()}
     per_photon = float(about["ctdi_w_of_scan_mgy"]) / float(about["photons"])
-    reference = isocenter_dose(arrays["cylinder_dose"]) * per_photon
+    reference = isocenter_dose(sample.arrays["cylinder_dose"].values) * per_photon
 
     def see(n: int, box: Box) -> Seen | None:
-        z = float(arrays["position_z"][n])
-        whole = slab_grid(arrays["body"].shape[1:], float(about["spacing_zyx_mm"][0]), iso, z)
-        patient = rotated_patient(
-            scan.patient, whole, isocenter_mm=iso, angle_rad=float(arrays["position_angle"][n])
-        )
-        cut = (slice(None), *box)
-        attenuating, absorbing = (part[cut] for part in basis_densities(patient))
-        traced = traced_position(
-            field, _grid_of(whole, box), attenuating, arrays["body"][n][box] > 0,
-            isocenter_mm=iso, z_mm=z,
-        )  # fmt: skip
+        _, _, absorbing, density, traced = look(n, box)
         if traced is None:
             return None
-        per_mass = absorbing / np.maximum(patient.density_g_cm3[box], 1e-6) / reference
+        per_mass = absorbing / np.maximum(density, 1e-6) / reference
         terms = np.stack([
             (per_mass * traced.primary_mgy).sum(axis=0), per_mass[0] * traced.guess_mgy,
             per_mass[1] * traced.guess_mgy * traced.bone_ratio,
@@ -88,6 +77,41 @@ def traced_view(path: Path, sample: Sample) -> Callable[[int, Box], Seen | None]
         return traced.channels, terms.astype(np.float32)
 
     return see
+
+
+def open_positions(path: Path, sample: Sample) -> Callable[[int, Box], Traced]:
+    """Patient of a stored sample, to be traced at its positions.
+
+    Returns
+    -------
+    callable
+        Number and box of a position -> grid, densities that attenuate and that absorb (shape
+        (2, z, depth, lateral) [g/cm3]), mass density, traced position.
+    """
+    root = path.parent.parent
+    about = sample.attributes
+    scan = open_scan(
+        spec_of(SetFolder(root).need_manifest(), path.stem, root), is_regridded=False,
+        photons=float(about["photons"]),
+    )  # fmt: skip
+    iso, field = scan.source.isocenter_lps_mm, scan.source.field
+    arrays = {name: sample.arrays[name].values for name in ("position_z", "position_angle", "body")}
+
+    def look(n: int, box: Box) -> Traced:
+        z = float(arrays["position_z"][n])
+        whole = slab_grid(arrays["body"].shape[1:], float(about["spacing_zyx_mm"][0]), iso, z)
+        patient = rotated_patient(
+            scan.patient, whole, isocenter_mm=iso, angle_rad=float(arrays["position_angle"][n])
+        )
+        cut = (slice(None), *box)
+        attenuating, absorbing = (part[cut] for part in basis_densities(patient))
+        grid = _grid_of(whole, box)
+        traced = traced_position(
+            field, grid, attenuating, arrays["body"][n][box] > 0, isocenter_mm=iso, z_mm=z
+        )
+        return grid, attenuating, absorbing, patient.density_g_cm3[box], traced
+
+    return look
 
 
 VIEWS: dict[str, tuple[PositionView, tuple[str, ...]]] = {
