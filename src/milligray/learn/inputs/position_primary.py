@@ -54,21 +54,32 @@ def position_primary_mgy(
     voxel's height that the beam covers at its depth.
     """
     focal = np.array([isocenter_mm[0], isocenter_mm[1] - field.focal_radius_mm, z_mm])
-    matter = np.where(np.abs(attenuating).sum(axis=0) < _LEAST_DENSITY, 0.0, attenuating)
-    paths = [path_lengths_mm(part, grid, focal) * CM_PER_MM for part in matter]
     z, depth, lateral = (grid.axis_centers_mm(axis) - focal[2 - axis] for axis in range(3))
-    across = (lateral[None, :] * field.focal_radius_mm / depth[:, None])[None]
     half_height = (0.5 * field.height_mm * depth / field.focal_radius_mm)[None, :, None]
     half = 0.5 * grid.spacing_mm[0]
     high = np.minimum(z[:, None, None] + half, half_height)
     low = np.maximum(z[:, None, None] - half, -half_height)
-    covered = np.clip((high - low) / (2.0 * half), 0.0, 1.0)
-    covered = covered * (np.abs(across) <= 0.5 * field.width_mm) * (depth > 0.0)[None, :, None]
+    covered = np.clip((high - low) / (2.0 * half), 0.0, 1.0) * (depth > 0.0)[None, :, None]
+    found = np.zeros((2, *grid.shape), dtype=np.float32)
+    planes = np.flatnonzero(covered.any(axis=(1, 2)))
+    if not planes.size:
+        return found
+    # rays to the lit planes do not leave them: the beam only widens on its way
+    lit = slice(int(planes[0]), int(planes[-1]) + 1)
+    x0, y0, z0 = (float(v) for v in grid.to_lps_mm([lit.start, 0, 0]))
+    part = Grid.from_spacing(
+        (planes.size, *grid.shape[1:]), grid.spacing_mm, origin_lps_mm=(x0, y0, z0)
+    )
+    inside = attenuating[:, lit]
+    matter = np.where(np.abs(inside).sum(axis=0) < _LEAST_DENSITY, 0.0, inside)
+    paths = [path_lengths_mm(one, part, focal) * CM_PER_MM for one in matter]
+    across = np.abs(lateral[None, :] * field.focal_radius_mm / depth[:, None])[None]
     distance2 = (depth[:, None] ** 2 + lateral[None, :] ** 2)[None] * CM_PER_MM**2
-    fan = np.broadcast_to(2.0 * np.abs(across) / field.width_mm, grid.shape)
-    water = _kerma_behind(field, fan, paths)
-    water *= covered * kerma_per_photon_mgy_cm2(field) / distance2
-    return water.astype(np.float32)
+    share = covered[lit] * (across <= 0.5 * field.width_mm)
+    fan = np.broadcast_to(2.0 * across / field.width_mm, part.shape)
+    kerma = _kerma_behind(field, fan, paths)
+    found[:, lit] = kerma * (share * kerma_per_photon_mgy_cm2(field) / distance2)
+    return found
 
 
 def _kerma_behind(field: FanField, fan: FloatArray, paths: list[FloatArray]) -> FloatArray:
