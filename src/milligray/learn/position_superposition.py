@@ -147,8 +147,7 @@ def superpose(
         sums = sum_along_z(
             turned, fields_of, weights, settings, half=half, n_fields=n_fields, first=number
         )
-        for place in np.ndindex(sums.shape[:2]):
-            total[place] += turned_back(sums[place], turned, patient, angle)
+        total += turned_back(sums, turned, patient, angle)
     return np.where(patient.body, total / settings.angles, 0.0).astype(np.float32)
 
 

@@ -16,7 +16,8 @@ def turned_back(
 
     Parameters
     ----------
-    dose : ndarray, shape ``turned.grid.shape``
+    dose : ndarray, shape (..., *turned.grid.shape)
+        Or other fields; several at once share the search for their places.
     turned : TurnedScan
     patient : Patient
     angle_rad : float [rad]
@@ -24,7 +25,7 @@ def turned_back(
 
     Returns
     -------
-    ndarray, shape ``patient.grid.shape``
+    ndarray, shape (..., *patient.grid.shape)
 
     Notes
     -----
@@ -41,15 +42,19 @@ def turned_back(
     size = there.spacing_mm[0]
     j = (right * sine + back * cosine + iso[1] - first[1]) / size
     i = (right * cosine - back * sine + iso[0] - first[2]) / size
-    planes = np.zeros((there.shape[0], *grid.shape[1:]))
+    fields = dose.reshape(-1, *there.shape)
+    planes = np.zeros((len(fields), there.shape[0], *grid.shape[1:]))
     for k, body in enumerate(turned.body):
         if not body.any():
             continue
         nearest = distance_transform_edt(~body, return_distances=False, return_indices=True)
-        map_coordinates(dose[k][tuple(nearest)], [j, i], output=planes[k], order=1, mode="nearest")
+        for field, out in zip(fields, planes, strict=True):
+            map_coordinates(
+                field[k][tuple(nearest)], [j, i], output=out[k], order=1, mode="nearest"
+            )
     place = np.clip((z - first[0]) / size, 0.0, there.shape[0] - 1.0)
     low = np.minimum(place.astype(int), max(there.shape[0] - 2, 0))
     part = (place - low)[:, None, None]
-    return np.asarray(
-        (1.0 - part) * planes[low] + part * planes[np.minimum(low + 1, len(planes) - 1)]
-    )
+    high = np.minimum(low + 1, there.shape[0] - 1)
+    found = (1.0 - part) * planes[:, low] + part * planes[:, high]
+    return np.asarray(found.reshape(*dose.shape[:-3], *grid.shape))
