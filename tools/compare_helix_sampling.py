@@ -16,14 +16,14 @@ import numpy as np
 from milligray.dataset.reader import open_set
 from milligray.dataset.recompute import spec_of
 from milligray.dataset.scan_case import open_scan
-from milligray.learn.inputs.slab import slab_grid
+from milligray.learn.inputs.slab import reach_voxels, slab_grid
 from milligray.learn.inputs.traced_position import TracedPosition
 from milligray.learn.position_superposition import SuperpositionSettings, superpose
 from milligray.learn.traced_fields import N_FIELDS, traced_fields
 from milligray.typing import FloatArray
 
 FINE = (24, 1)
-PLANES = 33
+PLANES, SIZE_MM = 33, 5.0
 TRIED = ((16, 3), (16, 1), (12, 3), (8, 3), (8, 6))
 
 
@@ -44,7 +44,8 @@ def main() -> None:
     source = replace(
         scan.source, z_bins_mm=np.array([[middle - half, middle + half]]), z_weights=np.ones(1)
     )
-    slab = slab_grid((PLANES, 96, 144), 5.0, (0.0, 0.0), 0.0)
+    wide = reach_voxels(scan.patient, SIZE_MM, source.isocenter_lps_mm)
+    slab = slab_grid((PLANES, wide, wide), SIZE_MM, (0.0, 0.0), 0.0)
 
     def dose_of(angles: int, step: int) -> FloatArray:
         def ask(traced: TracedPosition) -> FloatArray:

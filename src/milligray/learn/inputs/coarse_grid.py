@@ -88,11 +88,12 @@ def _erf(x: FloatArray) -> FloatArray:
 
 
 def _separable(values: FloatArray, matrices: Sequence[FloatArray]) -> FloatArray:
-    found = np.asarray(values, dtype=np.float32)
-    for axis, matrix in zip((-3, -2, -1), matrices, strict=True):
-        moved = np.moveaxis(found, axis, -1) @ matrix.astype(np.float32).T
-        found = np.moveaxis(moved, -1, axis)
-    return np.ascontiguousarray(found)
+    along_z, along_y, along_x = (matrix.astype(np.float32) for matrix in matrices)
+    found = np.ascontiguousarray(values, dtype=np.float32)
+    outer, (_, ny, nx) = found.shape[:-3], found.shape[-3:]
+    found = along_z @ found.reshape(*outer, -1, ny * nx)
+    found = along_y @ found.reshape(*outer, -1, ny, nx)
+    return np.ascontiguousarray(found @ along_x.T)
 
 
 def _overlap(grid: Grid, onto: Grid, axis: int) -> FloatArray:

@@ -14,9 +14,10 @@ FREE_PATH_MM = 32.0
 TISSUE_MM = (8.0, 16.0, 32.0, 64.0)
 WIDE_BODY_MM, WIDE_MATTER_MM = 128.0, 96.0
 LIGHT_MM = (8.0, 24.0)
-GUESS_WEIGHTS = (0.0, 0.066, 1.165, 0.02, 2.21)
-"""Of the first blurs in the guess: non-negative least squares over head-and-neck scans. They only
-set where the network starts from, and it was trained with these very numbers."""
+GUESS_WEIGHTS = (0.075, 0.302, 0.982, 0.027, 1.924)
+"""Of the first blurs in the guess, from ``tools/fit_scatter_guess.py --samples 24`` on learning
+head-and-neck patients. They only set where the networks start from, and these were trained with
+these very numbers."""
 CHANNELS = (
     "attenuating_water", "attenuating_bone", "body", "primary_over_guess", "hardness",
     *(f"first_{s:g}_mm_over_guess" for s in FIRST_MM),
@@ -31,25 +32,22 @@ _LEAST_GUESS = 1e-6
 _TINY = 1e-30
 
 
-def first_scatter(
-    grid: Grid, attenuating: FloatArray, primary: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def first_scatter(grid: Grid, given: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Smeared energy of the primary beam, and the guess of the scatter made of it.
 
     Parameters
     ----------
     grid : Grid
-    attenuating : ndarray, shape (2, *grid.shape) [g/cm3]
-    primary : ndarray, shape (2, *grid.shape) [mGy]
+    given : ndarray, shape grid.shape [mGy g/cm3]
+        ``T = sum_b attenuating_b primary_b``, what the beam gives to electrons per volume.
 
     Returns
     -------
     blurs : ndarray, shape (len(FIRST_MM), *grid.shape)
-        Of ``T = sum_b attenuating_b primary_b``, what the beam gives to electrons per volume.
+        Of T.
     guess_mgy : ndarray, shape grid.shape
         ``sum_i GUESS_WEIGHTS_i blur_i``, at least 1e-6 of its own mean.
     """
-    given = (attenuating * primary).sum(axis=0)
     blurs = np.stack([blurred(given, grid, sigma) for sigma in FIRST_MM])
     guess = np.tensordot(np.array(GUESS_WEIGHTS, dtype=np.float32), blurs, axes=1)
     total = float(guess.sum(dtype=np.float64))

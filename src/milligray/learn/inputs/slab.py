@@ -43,6 +43,22 @@ def slab_grid(
     return Grid.from_spacing(shape_zyx, (voxel_size_mm,) * 3, origin_lps_mm=origin)
 
 
+def reach_voxels(patient: Patient, voxel_size_mm: float, isocenter_mm: tuple[float, float]) -> int:
+    """Voxels, an even number, of a square around the axis that holds the body at every angle.
+
+    Parameters
+    ----------
+    patient : Patient
+    voxel_size_mm : float [mm]
+    isocenter_mm : (x, y) [mm]
+    """
+    rows, columns = np.nonzero(patient.body.any(axis=0))
+    x = patient.grid.axis_centers_mm(2)[columns] - isocenter_mm[0]
+    y = patient.grid.axis_centers_mm(1)[rows] - isocenter_mm[1]
+    reach = float(np.hypot(x, y).max()) + 2.0 * voxel_size_mm if x.size else 0.0
+    return 2 * max(1, math.ceil(reach / voxel_size_mm))
+
+
 def rotated_patient(
     patient: Patient, grid: Grid, *, isocenter_mm: tuple[float, float], angle_rad: float
 ) -> Patient:

@@ -1,6 +1,6 @@
 """What a network sees of one position of the tube once its primary beam has been traced."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,6 +47,14 @@ class TracedPosition:
     primary_mgy: FloatArray
     guess_mgy: FloatArray
     bone_ratio: float
+
+    def part(self, place: tuple[slice, slice, slice]) -> "TracedPosition":
+        """Some of the voxels."""
+        cut = (slice(None), *place)
+        return replace(
+            self, channels=self.channels[cut], primary_mgy=self.primary_mgy[cut],
+            guess_mgy=self.guess_mgy[place],
+        )  # fmt: skip
 
 
 def traced_position(

@@ -11,7 +11,7 @@ from milligray.learn.inputs.basis_materials import basis_densities
 from milligray.learn.inputs.cylinder_dose import cylinder_dose
 from milligray.learn.inputs.position_channels import CHANNELS, position_channels
 from milligray.learn.inputs.primary_field import primary_kerma_mgy
-from milligray.learn.inputs.slab import slab_grid
+from milligray.learn.inputs.slab import reach_voxels, slab_grid
 from milligray.learn.inputs.traced_position import TRACED_CHANNELS
 from milligray.learn.network import Network
 from milligray.learn.position_superposition import (
@@ -123,8 +123,16 @@ def scan_dose_mgy(
     depth, lateral, n_z = (int(n) for n in card.normalization["slab_shape"])
     size = float(card.normalization["voxel_size_mm"])
     patient, source = scan.patient, scan.source
-    slab = slab_grid((n_z, depth, lateral), size, (0.0, 0.0), 0.0)
+    # all of the body at every angle: what lies between the tube and an organ must not be cut off
+    wide = reach_voxels(patient, size, source.isocenter_lps_mm)
     if inputs_of(card) == "cylinder":
+        slab = slab_grid((n_z, depth, lateral), size, (0.0, 0.0), 0.0)
+        if wide > min(depth, lateral):
+            raise InputError(
+                f"the patient reaches {0.5 * wide * size:.0f} mm from the axis, beyond the slab of"
+                f" this network ({0.5 * min(depth, lateral) * size:.0f} mm): what is cut off would"
+                " be missing between the tube and the rest; take a network with traced inputs"
+            )
         cylinder = CylinderInSlab.from_dose(source, cylinder_dose(source, slab.shape, size))
 
         def log_ratio(seen: SeenPosition) -> FloatArray:
@@ -134,6 +142,7 @@ def scan_dose_mgy(
         fields = cylinder_fields(cylinder, log_ratio)
         dose = superpose(patient, source, slab, fields, settings, currents=currents)[:, 0]
         return np.asarray(dose * scan.photons, dtype=np.float32)
+    slab = slab_grid((n_z, wide, wide), size, (0.0, 0.0), 0.0)
     fields = traced_fields(source.field, n_z, lambda traced: ask(traced.channels))
     scatter = superpose(
         patient, source, slab, fields, settings, n_fields=N_FIELDS, currents=currents

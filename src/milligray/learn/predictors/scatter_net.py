@@ -2,15 +2,17 @@
 
 import numpy as np
 
+from milligray.errors import InputError
 from milligray.learn.card import ModelCard
 from milligray.learn.inputs.coarse_grid import interpolated
-from milligray.learn.inputs.organ_operator import organ_operator
+from milligray.learn.inputs.organ_operator import organ_doses_of_fields
+from milligray.learn.inputs.scatter_channels import CHANNELS, GUESS_WEIGHTS
 from milligray.learn.inputs.scatter_inputs import (
-    CHANNELS,
     ScatterInputs,
-    dose_of_kerma_mgy,
-    photon_kerma_mgy,
+    primary_dose_mgy,
+    scatter_dose_mgy,
     scatter_inputs,
+    scatter_kerma_mgy,
 )
 from milligray.learn.network import Network
 from milligray.learn.prediction import Prediction, predictor
@@ -20,9 +22,15 @@ from milligray.typing import BoolArray, FloatArray
 SYSTEM = "scatter-net"
 LARGEST_LOG = 3.0
 TAUGHT_MM = 40.0
-"""Truth beyond the beam that the training sets hold."""
+"""Truth beyond the beam in the training sets, where the card does not say (``taught_mm``)."""
+START_ANGLE_WARNING = (
+    "the tube's start angle is known, but the network averages over it: doses of a helix vary around"
+    " that average, most near the surface and at a wide pitch; Monte Carlo follows the helix"
+)
 LEAST_BODY = 0.3
 """Share of a cube that must be body for the network's word to count there."""
+
+_VARYING = [i for i, name in enumerate(CHANNELS) if name not in ("bone_ratio", "mean_energy")]
 
 
 @predictor(SYSTEM)
@@ -41,25 +49,29 @@ def predict_scatter(scan: Scan, network: Network) -> Prediction:
 
     Notes
     -----
-    Every member gives a photon field; organ doses are linear in it. Epistemic: standard deviation
-    of the organ's dose over the members. Aleatoric: mass-weighted mean of the voxels' predicted
-    standard deviations, i.e. with full correlation. The total is ``t sqrt(a^2 + e^2)``, with t of
-    the organ class from patients that the network was not fitted to, times the widening of the
-    domain.
+    The primary beam's dose is known on the patient's grid; every member adds a field of scattered
+    photons, in which organ doses are linear. Epistemic: standard deviation of the organ's dose over
+    the members. Aleatoric: mass-weighted mean of the voxels' predicted standard deviations, i.e.
+    with full correlation. The total is ``t sqrt(a^2 + e^2)``, with t from patients that the
+    network was not fitted to, times the widening of the domain.
     """
+    # _check_guess(network.card)
     inputs = scatter_inputs(scan)
     kermas, relative = run_members(inputs, network)
-    operator = organ_operator(scan, inputs.grid)
-    doses = np.array([operator @ kerma.ravel() for kerma in kermas])
-    mean = doses.mean(axis=0)
     kerma = kermas.mean(axis=0)
-    spread = operator @ (kerma * relative).ravel()
+    primary = primary_dose_mgy(scan, inputs)
+    of_primary = organ_means(scan, primary)
+    fields = np.concatenate([kermas, ((inputs.primary_mgy + kerma) * relative)[None]])
+    *scattered, spread = organ_doses_of_fields(scan, inputs.grid, fields)
+    doses = of_primary + np.stack(scattered)
+    mean = doses.mean(axis=0)
     safe = np.maximum(mean, 1e-300)
     aleatoric = spread / safe
     epistemic = doses.std(axis=0, ddof=1) / safe if len(doses) > 1 else np.zeros_like(mean)
     temperature = float(network.card.normalization.get("organ_temperature", 1.0))
     widening, warnings, refusals = _judged(network.card, inputs)
-    beyond = share_beyond(scan)
+    taught_mm = taught_beyond_mm(network.card)
+    beyond = share_beyond(scan, taught_mm)
     outside = float(network.card.normalization.get("relative_error_beyond", 1.0))
     within = np.maximum(temperature, 1.0) * np.hypot(aleatoric, epistemic) * widening
     scale = min(temperature, 1.0)
@@ -69,12 +81,14 @@ def predict_scatter(scan: Scan, network: Network) -> Prediction:
         warnings = (
             *warnings,
             (
-                f"{', '.join(far)}: more than {TAUGHT_MM:g} mm beyond the beam, where the network"
+                f"{', '.join(far)}: more than {taught_mm:g} mm beyond the beam, where the network"
                 " was not taught; uncertainty widened, use Monte Carlo if these organs matter"
             ),
         )
-    dose = dose_of_kerma_mgy(scan, kerma, inputs.grid)
-    water = np.maximum(kerma[0], 1e-30)
+    if scan.source.start_angle_rad is not None:
+        warnings = (*warnings, START_ANGLE_WARNING)
+    dose = primary + scatter_dose_mgy(scan, kerma, inputs.grid)
+    water = np.maximum(inputs.primary_mgy[0] + kerma[0], 1e-30)
     of_members = kermas[:, 0].std(axis=0, ddof=1) / water if len(doses) > 1 else 0.0 * water
     of_voxels = interpolated(
         temperature * widening * np.hypot(relative, of_members), inputs.grid, scan.patient.grid
@@ -88,20 +102,39 @@ def predict_scatter(scan: Scan, network: Network) -> Prediction:
     )  # fmt: skip
 
 
-def share_beyond(scan: Scan) -> FloatArray:
-    """Share of each organ's mass that lies more than `TAUGHT_MM` beyond the beam along z."""
+def _check_guess(card: ModelCard) -> None:
+    """Refuse a network that corrects another guess than this version makes."""
+    weights = tuple(card.normalization.get("guess_weights", GUESS_WEIGHTS))
+    if weights != GUESS_WEIGHTS:
+        raise InputError(
+            f"{card.name} corrects a guess of the weights {weights}, this version makes one of"
+            f" {GUESS_WEIGHTS}; use the version that it was trained with, or train it again"
+        )
+
+
+def organ_means(scan: Scan, dose_mgy: FloatArray) -> FloatArray:
+    """Mass-weighted means of a dose map over the organs, shape (n_organs,) [mGy]."""
+    weights = scan.weights.weights_g
+    mass = np.asarray(weights.sum(axis=1)).ravel()
+    return np.asarray(np.asarray(weights @ dose_mgy.ravel()) / mass)
+
+
+def taught_beyond_mm(card: ModelCard) -> float:
+    """How far beyond the beam a network's training sets had truth [mm]."""
+    return float(card.normalization.get("taught_mm", TAUGHT_MM))
+
+
+def share_beyond(scan: Scan, taught_mm: float = TAUGHT_MM) -> FloatArray:
+    """Share of each organ's mass that lies more than `taught_mm` beyond the beam along z."""
     low, high = scan.source.irradiated_z_mm
     z = scan.patient.grid.axis_centers_mm(0)
-    is_beyond = (z < low - TAUGHT_MM) | (z > high + TAUGHT_MM)
-    weights = scan.weights.weights_g
+    is_beyond = (z < low - taught_mm) | (z > high + taught_mm)
     _, ny, nx = scan.patient.grid.shape
-    mass = np.asarray(weights.sum(axis=1)).ravel()
-    of_voxels = np.repeat(is_beyond.astype(np.float64), ny * nx)
-    return np.asarray(np.asarray(weights @ of_voxels) / mass)
+    return organ_means(scan, np.repeat(is_beyond.astype(np.float64), ny * nx))
 
 
 def run_members(inputs: ScatterInputs, network: Network) -> tuple[FloatArray, FloatArray]:
-    """Photon fields of all members, and the voxels' relative standard deviation.
+    """Scattered photons of all members, and the cubes' relative standard deviation.
 
     Parameters
     ----------
@@ -112,7 +145,7 @@ def run_members(inputs: ScatterInputs, network: Network) -> tuple[FloatArray, Fl
     -------
     kerma_mgy : ndarray, shape (n_members, 2, *grid.shape) [mGy]
     relative : ndarray, shape grid.shape
-        k = 1, root of the mean variance over the members.
+        Of the dose, k = 1, root of the mean variance over the members.
     """
     known = inputs.body >= LEAST_BODY
     rows = inputs.channels[:, known].T
@@ -122,7 +155,7 @@ def run_members(inputs: ScatterInputs, network: Network) -> tuple[FloatArray, Fl
         whole[:, known] = network.run({"fields": rows}, member)["correction"].T
         whole = extended(whole, known)
         whole[:2] = np.clip(whole[:2], -LARGEST_LOG, LARGEST_LOG)
-        kermas.append(photon_kerma_mgy(inputs, whole[0], whole[1]))
+        kermas.append(scatter_kerma_mgy(inputs, whole[0], whole[1]))
         variance += np.exp(whole[2])
     return np.stack(kermas), np.sqrt(variance / network.members)
 
@@ -159,25 +192,24 @@ def _sum_of_neighbors(values: FloatArray) -> FloatArray:
     return values
 
 
-def domain_features(inputs: ScatterInputs) -> tuple[tuple[str, ...], FloatArray]:
+def feature_names() -> tuple[str, ...]:
+    """Names of `domain_features`."""
+    return (*(f"{name}_mean" for name in CHANNELS), *(f"{CHANNELS[i]}_spread" for i in _VARYING))
+
+
+def domain_features(inputs: ScatterInputs) -> FloatArray:
     """What stands for the network's inputs in its domain: means and spreads over the dose.
 
     Returns
     -------
-    names : tuple of str
-    values : ndarray, shape (n_names,)
+    ndarray, shape (len(feature_names()),)
     """
     weight = (inputs.guess_mgy * inputs.body).ravel().astype(np.float64)
     weight /= weight.sum()
     values = np.clip(inputs.channels.reshape(len(CHANNELS), -1), -8.0, 8.0).astype(np.float64)
     mean = values @ weight
     spread = np.sqrt(np.maximum((values**2) @ weight - mean**2, 0.0))
-    varies = [i for i, name in enumerate(CHANNELS) if name not in ("bone_ratio", "mean_energy")]
-    names = tuple(f"{name}_mean" for name in CHANNELS)
-    return (
-        (*names, *(f"{CHANNELS[i]}_spread" for i in varies)),
-        np.concatenate([mean, spread[varies]]),
-    )
+    return np.concatenate([mean, spread[_VARYING]])
 
 
 def _judged(
@@ -186,7 +218,7 @@ def _judged(
     """Widening, warnings and refusals by the domain of the card."""
     if card.domain is None:
         return 1.0, (), ()
-    verdict = card.domain.judge(domain_features(inputs)[1])
+    verdict = card.domain.judge(domain_features(inputs))
     if verdict.is_far:
         return verdict.widening, (), (verdict.text(),)
     return verdict.widening, (verdict.text(),) if verdict.is_outside else (), ()

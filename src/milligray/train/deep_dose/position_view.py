@@ -18,7 +18,7 @@ from milligray.learn.inputs.position_channels import (
     isocenter_dose,
     position_channels,
 )
-from milligray.learn.inputs.slab import rotated_patient, slab_grid
+from milligray.learn.inputs.slab import reach_voxels, rotated_patient, slab_grid
 from milligray.learn.inputs.traced_position import (
     TRACED_CHANNELS,
     TracedPosition,
@@ -96,20 +96,31 @@ def open_positions(path: Path, sample: Sample) -> Callable[[int, Box], Traced]:
     )  # fmt: skip
     iso, field = scan.source.isocenter_lps_mm, scan.source.field
     arrays = {name: sample.arrays[name].values for name in ("position_z", "position_angle", "body")}
+    size = float(about["spacing_zyx_mm"][0])
+    stored = arrays["body"].shape[1:]
+    # shoulders that the stored slab cuts off still lie between the tube and the rest
+    least = reach_voxels(scan.patient, size, iso)
+    depth, lateral = (n + 2 * max(0, (least - n + 1) // 2) for n in stored[1:])
+    wide = (stored[0], depth, lateral)
+    first = [(w - n) // 2 for w, n in zip(wide, stored, strict=True)]
 
     def look(n: int, box: Box) -> Traced:
         z = float(arrays["position_z"][n])
-        whole = slab_grid(arrays["body"].shape[1:], float(about["spacing_zyx_mm"][0]), iso, z)
+        whole = slab_grid(wide, size, iso, z)
         patient = rotated_patient(
             scan.patient, whole, isocenter_mm=iso, angle_rad=float(arrays["position_angle"][n])
         )
-        cut = (slice(None), *box)
-        attenuating, absorbing = (part[cut] for part in basis_densities(patient))
-        grid = _grid_of(whole, box)
-        traced = traced_position(
-            field, grid, attenuating, arrays["body"][n][box] > 0, isocenter_mm=iso, z_mm=z
+        attenuating, absorbing = basis_densities(patient)
+        traced = traced_position(field, whole, attenuating, patient.body, isocenter_mm=iso, z_mm=z)
+        z_part, rows, columns = (
+            slice(part.start + n, part.stop + n) for part, n in zip(box, first, strict=True)
         )
-        return grid, attenuating, absorbing, patient.density_g_cm3[box], traced
+        place = (z_part, rows, columns)
+        cut = (slice(None), *place)
+        return (
+            _grid_of(whole, place), attenuating[cut], absorbing[cut],
+            patient.density_g_cm3[place], None if traced is None else traced.part(place),
+        )  # fmt: skip
 
     return look
 

@@ -8,14 +8,14 @@ import pytest
 from milligray.learn.inputs.basis_materials import basis_coefficients_cm2_g, basis_densities
 from milligray.learn.inputs.position_primary import position_primary_mgy
 from milligray.learn.inputs.primary_field import primary_kerma_mgy
-from milligray.learn.inputs.slab import slab_grid
+from milligray.learn.inputs.slab import reach_voxels, slab_grid
 from milligray.learn.inputs.traced_position import TRACED_CHANNELS, scatter_mgy, traced_position
 from milligray.learn.position_superposition import (
     PositionFields,
     SuperpositionSettings,
     superpose,
 )
-from milligray.learn.turned_scan import TurnedScan, place_of
+from milligray.learn.turned_scan import TurnedScan, place_of, turn_scan
 from milligray.materials.hu_calibration import load_hu_calibration
 from milligray.patient import build_patient
 from milligray.patient.patient import Patient
@@ -90,6 +90,32 @@ def _patient() -> Patient:
     return build_patient(
         series, calibration=load_hu_calibration("schneider2000"), voxel_size_mm=5.0, couch="keep"
     )
+
+
+def test_the_square_of_a_scan_holds_the_body_at_every_angle() -> None:
+    """Shoulders cut off on the side of the tube would let the beam through."""
+    patient = _patient()
+    n = reach_voxels(patient, 5.0, ISO)
+    assert n % 2 == 0
+    assert 0.5 * n * 5.0 > 80.0 + 5.0
+    assert reach_voxels(patient, 5.0, (40.0, 0.0)) > n
+    slab = slab_grid((5, n, n), 5.0, ISO, 0.0)
+    for angle in (0.0, 0.8, 0.5 * math.pi):
+        turned = turn_scan(patient, slab, np.arange(-10.0, 11.0, 5.0), ISO, angle)
+        edge = turned.body.copy()
+        edge[:, 1:-1, 1:-1] = False
+        assert turned.body.any()
+        assert not edge.any()
+
+
+def test_a_part_of_a_position_is_that_part() -> None:
+    grid, attenuating, body = water_block()
+    found = traced_position(FIELD, grid, attenuating, body, isocenter_mm=ISO, z_mm=0.0)
+    assert found is not None
+    place = (slice(2, 5), slice(3, 9), slice(0, 4))
+    part = found.part(place)
+    assert np.array_equal(part.guess_mgy, found.guess_mgy[place])
+    assert np.array_equal(part.channels, found.channels[(slice(None), *place)])
 
 
 def test_positions_add_up_to_the_primary_beam_of_the_scan() -> None:
