@@ -152,6 +152,15 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 
 @pytest.fixture
+def moved_labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The organs of somebody who lay 8 cm further left, on the grid of this CT."""
+    folder = tmp_path_factory.mktemp("moved")
+    _, labels = synthetic_patient()
+    (folder / "labels.json").write_text(json.dumps({str(k): v for k, v in NAMES.items()}))
+    return write_nifti(folder / "labels.nii.gz", np.roll(labels, 10, axis=2))
+
+
+@pytest.fixture
 def dicom(case: Case, tmp_path: Path) -> Callable[..., Path]:
     """Write the synthetic patient as a DICOM series; keywords replace header values."""
 

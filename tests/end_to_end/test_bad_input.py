@@ -1,5 +1,6 @@
 """Bad input through the command line: the right exit code, the reason, and nothing written."""
 
+import json
 import os
 import signal
 import subprocess
@@ -99,6 +100,25 @@ def test_labels_of_another_place(refused, case, tmp_path):
     names = case.labels.with_name("labels.json")
     message = refused(case.ct, *nifti_options(case, **{"--organs": far, "--organ-names": names}))
     assert "overlap" in message or "outside" in message
+
+
+def test_labels_beside_the_organs(refused, case, moved_labels):
+    message = refused(case.ct, *nifti_options(case, **{"--organs": moved_labels}))
+    assert "the labels do not fit this CT" in message
+    assert "--force" in message
+
+
+@pytest.mark.usefixtures("quick_calibration")
+def test_labels_beside_the_organs_go_on_with_force(milligray, case, moved_labels, tmp_path):
+    outcome = milligray(
+        "ct-dose", case.ct, *nifti_options(case, **{"--organs": moved_labels}), "--out",
+        tmp_path / "out", "--histories", 2000, "--force",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    document = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert document["settings"]["accept_labels"] is True
+    assert document["warnings"][0].startswith("LABELS CONTRADICT THE CT")
+    assert "LABELS CONTRADICT THE CT" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_labels_that_do_not_exist(refused, case, tmp_path):
@@ -283,7 +303,14 @@ def test_ctrl_c_leaves_no_half_written_result(case, tmp_path):
         str(protocol), "--organs", str(case.labels), "--out", str(tmp_path / "out"),
         "--per-100-mas", "--precision", "0.0001",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    # a child of a job in the background would inherit that Ctrl-C is ignored, a handler it does not
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(  # noqa: S603
+            command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     try:
         assert process.stderr is not None
         for line in process.stderr:

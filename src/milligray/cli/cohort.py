@@ -117,7 +117,8 @@ def cohort(
         typer.Option("--predict", metavar="MODEL", help="Predict by this network, no Monte Carlo."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="--predict: also where the network is not made for it.")
+        bool,
+        typer.Option("--force", help="Also labels, and with --predict networks, that do not fit."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the list and say what would be computed.")
@@ -156,7 +157,7 @@ def cohort(
         histories=histories, voxel_size_mm=voxel_size_mm or None, calibration=calibration,
         couch=couch, extend_mm=extend_mm, scanner=scanner, bowtie=bowtie,  # type: ignore[arg-type]
         segmenter=segmenter, per_100_mas=per_100_mas, max_seconds=max_seconds, seed=seed,  # type: ignore[arg-type]
-        device=device,  # type: ignore[arg-type]
+        device=device, accept_labels=force,  # type: ignore[arg-type]
     )  # fmt: skip
     defaults = ExamDefaults(
         settings=settings,

@@ -88,6 +88,9 @@ def ct_dose(
         str | None,
         typer.Option("--scheduler", help="Batches on a Dask cluster: ADDRESS or its JSON file."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on with labels that contradict the CT.")
+    ] = False,
     device: Device = "auto",
     seed: Seed = 1,
     threads: Threads = None,
@@ -117,6 +120,7 @@ def ct_dose(
         couch=couch, extend_mm=extend_mm, scanner=scanner, bowtie=bowtie,  # type: ignore[arg-type]
         segmenter=segmenter, per_100_mas=per_100_mas, max_seconds=max_seconds,  # type: ignore[arg-type]
         seed=seed, threads=threads, device=device,  # type: ignore[arg-type]
+        accept_labels=force,
     )  # fmt: skip
     if dry_run or out is None:
         _plan(input_path, settings, protocol, series, organs, out, dose_grid, json_output)

@@ -88,6 +88,9 @@ def make(
     timeout_s: Annotated[
         float | None, typer.Option("--timeout-s", help="Stop a sample that takes longer.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on with labels that contradict their CT.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Begin anew; an interrupted set is lost.")
     ] = False,
@@ -126,6 +129,7 @@ def make(
         histories=histories, device=device,  # type: ignore[arg-type]
         voxel_size_mm=voxel_size_mm or chosen.voxel_size_mm,
         calibration=calibration, couch=couch, extend_mm=extend_mm, seed=seed,  # type: ignore[arg-type]
+        accept_labels=force,
     )  # fmt: skip
     specs = read_patient_list(patients, settings, defaults)
     line = CohortLine(quiet=quiet, name="dataset")

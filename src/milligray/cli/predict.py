@@ -75,7 +75,8 @@ def predict(
         bool, typer.Option("--tables-only", help="No dose maps and no report, only the tables.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Predict although the network is not made for it.")
+        bool,
+        typer.Option("--force", help="Also where the network, or the labels, do not fit the CT."),
     ] = False,
     threads: Annotated[int, typer.Option("--threads", help="Threads of the network.")] = 1,
     list_models: Annotated[
@@ -101,7 +102,7 @@ def predict(
     settings = PredictSettings(
         voxel_size_mm=voxel_size_mm, calibration=calibration, couch=couch,  # type: ignore[arg-type]
         extend_mm=extend_mm, scanner=scanner, bowtie=bowtie, segmenter=segmenter,  # type: ignore[arg-type]
-        body_region=body_region, beyond_validity=force, threads=threads,
+        body_region=body_region, beyond_validity=force, accept_labels=force, threads=threads,
     )  # fmt: skip
     _run(
         input_path, out, settings, model=model, protocol=protocol, series=series, organs=organs,

@@ -121,6 +121,8 @@ def exam_fingerprint(
         if key in ("input", "organs") and path is not None and path.is_file()
     }
     chosen = {k: v for k, v in asdict(settings).items() if k not in NOT_COLUMNS}
+    if not chosen["accept_labels"]:
+        del chosen["accept_labels"]  # younger than cohorts that are still gone on with
     contents = {
         key: files.sha256(path)
         for key, path in paths.items()

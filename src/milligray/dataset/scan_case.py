@@ -25,7 +25,7 @@ from milligray.read.series import CtProtocol, CtSeries, LabelMap
 from milligray.score.ctdi import CtdiSimulation, photons_per_scan, simulate_ctdi
 from milligray.segment import organ_mass_weights, segment_organs
 from milligray.segment.given_labels import resample_labels
-from milligray.segment.plausibility import implausible_organs
+from milligray.segment.label_check import check_labels
 from milligray.source.ct_scan import choose_scanner, make_ct_source, nominal_range_mm
 from milligray.volume import Volume
 
@@ -105,6 +105,7 @@ def _make_scan(
     augmentation: dict[str, Any] = {}
     if spec.augmented:
         ct, labels, augmentation = augmented(spec, ct, labels)
+    ct_grid = ct.volume.grid
     if is_regridded:
         if settings.voxel_size_mm is None:
             raise InputError("samples of this kind need a voxel size")
@@ -120,12 +121,11 @@ def _make_scan(
     organs = segment_organs(
         patient, labels, segmenter=(settings.segmenter or "threshold") if labels is None else None
     )
-    wrong = implausible_organs(patient, organs)
-    if wrong:
-        raise InputError(
-            f"the labels do not fit this CT: {'; '.join(wrong)}; check that both belong to the same"
-            " patient, or leave these organs out of the labels"
-        )
+    told = check_labels(
+        patient, organs, ct_grid=ct_grid, accept=settings.accept_labels,
+        labels_grid=None if labels is None else labels.volume.grid,
+    )  # fmt: skip
+    label_warnings = {"label_warnings": list(told)} if told else {}
     drawn: dict[str, Any] = {}
     if protocol is None:
         distributions = parse_distributions(spec.settings.protocols_text)
@@ -160,6 +160,7 @@ def _make_scan(
         "mean_energy_kev": source.field.spectrum.mean_energy_kev,
         "half_value_layer_mm_al": source.field.spectrum.half_value_layer_mm_al,
         "organ_method": organs.method, "inputs": inputs, "augmentation": augmentation, **drawn,
+        **label_warnings,
     }  # fmt: skip
 
 

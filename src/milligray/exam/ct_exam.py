@@ -84,11 +84,14 @@ def compute_ct_exam(
             extend_mm=settings.extend_mm,
         )  # fmt: skip
         removed = removed_mass_fraction(ct, patient)
-        inputs, reader_notes = {"ct": ct.input_sha256}, ct.notes
+        inputs, reader_notes, ct_grid = {"ct": ct.input_sha256}, ct.notes, ct.volume.grid
         check_rest_of_exam(patient, labels, settings)
         del ct  # from here on the patient's own copy, without the couch, is all that is needed
     with clock("organs"):
-        organs = find_organs(patient, labels, settings.segmenter)
+        organs, label_warnings = find_organs(
+            patient, labels, settings.segmenter, ct_grid=ct_grid,
+            accept_labels=settings.accept_labels,
+        )  # fmt: skip
         weights = organ_mass_weights(patient, organs)
     with clock("source"):
         source = make_ct_source(protocol, patient, scanner=scanner, bowtie=bowtie)
@@ -126,6 +129,7 @@ def compute_ct_exam(
         dvh=dvh, water_equivalent_diameter_mm=diameter, ssde_mgy=ssde, dlp_mgy_cm=dlp,
         notes=(*reader_notes, *weights.notes),
         warnings=(
+            *label_warnings,
             *scanner_notes,
             *scan_warnings(organs, protocol, source, patient, settings.extend_mm),
             *couch_warning(removed),

@@ -5,7 +5,6 @@ import numpy as np
 from milligray.patient.patient import Patient
 from milligray.read.series import CtProtocol, CtSeries
 from milligray.segment.organs import OrganMap
-from milligray.segment.plausibility import implausible_organs
 from milligray.source.ct_source import CtSource
 
 SHORT_IMAGE_MM = 150.0
@@ -53,11 +52,8 @@ def couch_warning(removed: float) -> tuple[str, ...]:
 def scan_warnings(
     organs: OrganMap, protocol: CtProtocol, source: CtSource, patient: Patient, extend_mm: float
 ) -> list[str]:
-    """Warnings about labels, scale, isocenter and the ends of the image."""
-    found = [
-        f"LABELS DOUBTFUL: {reason}; check that they belong to this patient and lie on this CT"
-        for reason in implausible_organs(patient, organs)
-    ]
+    """Warnings about organs, scale, isocenter and the ends of the image."""
+    found = []
     if organs.method.startswith("threshold"):
         found.append(
             "NO ORGANS: no labels were given and no segmenter is installed; the rows are tissues"

@@ -21,10 +21,12 @@ from milligray.read.series import CtProtocol, LabelMap
 from milligray.score.ctdi import CtdiSimulation
 from milligray.score.ssde import ssde_conversion_factor
 from milligray.segment import segment_organs
+from milligray.segment.label_check import check_labels
 from milligray.segment.organs import OrganMap
 from milligray.segment.total_segmentator import is_installed
 from milligray.source.ct_source import CtSource
 from milligray.typing import FloatArray
+from milligray.volume import Grid
 
 
 class StageClock:
@@ -84,13 +86,31 @@ def find_organs(
     patient: Patient,
     labels: LabelMap | None,
     segmenter: Literal["threshold", "totalsegmentator"] | None,
-) -> OrganMap:
-    """Organs from the labels, else by the segmenter, else by what is installed."""
+    *,
+    ct_grid: Grid,
+    accept_labels: bool = False,
+) -> tuple[OrganMap, tuple[str, ...]]:
+    """Organs from the labels, else by the segmenter, else by what is installed; with warnings.
+
+    Parameters
+    ----------
+    patient : Patient
+    labels : LabelMap or None
+    segmenter : str or None
+    ct_grid : Grid
+        Of the CT as it was read.
+    accept_labels : bool
+        See `milligray.segment.label_check.check_labels`.
+    """
     if labels is not None:
-        return segment_organs(patient, labels)
+        organs = segment_organs(patient, labels)
+        return organs, check_labels(
+            patient, organs, ct_grid=ct_grid, labels_grid=labels.volume.grid, accept=accept_labels
+        )
     if segmenter is None:
         segmenter = "totalsegmentator" if is_installed() else "threshold"
-    return segment_organs(patient, segmenter=segmenter)
+    organs = segment_organs(patient, segmenter=segmenter)
+    return organs, check_labels(patient, organs, accept=accept_labels)
 
 
 def scale_record(

@@ -28,6 +28,8 @@ class PredictSettings:
         E.g. "head_neck"; None: by the organs that are labelled.
     beyond_validity : bool
         Go on where the network would refuse; the reasons become warnings.
+    accept_labels : bool
+        Go on with labels that contradict the CT; the result warns of them.
     threads : int
         Of the network.
     """
@@ -41,6 +43,7 @@ class PredictSettings:
     segmenter: Literal["threshold", "totalsegmentator"] | None = None
     body_region: str | None = None
     beyond_validity: bool = False
+    accept_labels: bool = False
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -63,5 +66,6 @@ class PredictSettings:
         return cls(
             calibration=settings.calibration, couch=settings.couch, extend_mm=settings.extend_mm,
             scanner=settings.scanner, bowtie=settings.bowtie, segmenter=settings.segmenter,
-            beyond_validity=beyond_validity, threads=settings.threads or 1,
+            beyond_validity=beyond_validity, accept_labels=settings.accept_labels,
+            threads=settings.threads or 1,
         )  # fmt: skip

@@ -41,7 +41,6 @@ from milligray.score.dvh import organ_dose_volume_histograms
 from milligray.score.network_budget import network_budget
 from milligray.segment import organ_mass_weights
 from milligray.segment.catalog import canonical_name
-from milligray.segment.plausibility import implausible_organs
 from milligray.segment.regions import region_of_organs
 from milligray.source.ct_scan import choose_scanner, make_ct_source, nominal_range_mm
 
@@ -93,6 +92,7 @@ def compute_predicted_exam(
         protocol, scanner=settings.scanner, bowtie=settings.bowtie
     )
     voxel_size_mm, is_regridded = _patient_grid(settings, network.card)
+    ct_grid = ct.volume.grid
     with clock("patient"):
         if is_regridded:
             ct = regrid_ct(ct, voxel_size_mm)
@@ -104,13 +104,10 @@ def compute_predicted_exam(
         inputs, reader_notes = {"ct": ct.input_sha256}, ct.notes
         del ct
     with clock("organs"):
-        organs = find_organs(patient, labels, settings.segmenter)
-        wrong = implausible_organs(patient, organs)
-        if wrong and not settings.beyond_validity:
-            raise InputError(
-                f"the labels do not fit this CT: {'; '.join(wrong)}; check that both belong to the"
-                " same patient, leave these organs out of the labels, or go on with --force"
-            )
+        organs, label_warnings = find_organs(
+            patient, labels, settings.segmenter, ct_grid=ct_grid,
+            accept_labels=settings.accept_labels,
+        )  # fmt: skip
         weights = organ_mass_weights(patient, organs)
     with clock("source"):
         source = make_ct_source(protocol, patient, scanner=scanner, bowtie=bowtie)
@@ -156,6 +153,7 @@ def compute_predicted_exam(
         dvh=dvh, water_equivalent_diameter_mm=diameter, ssde_mgy=ssde, dlp_mgy_cm=dlp,
         notes=(*reader_notes, *weights.notes, *prediction.notes),
         warnings=(
+            *label_warnings,
             *prediction.warnings,
             *([f"NOT PREDICTED, as {network.card.name} does not know them: {', '.join(unknown)}"]
               if unknown else []),

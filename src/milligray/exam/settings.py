@@ -38,6 +38,8 @@ class CtSettings:
         None: all processors.
     device : {"cpu", "cuda", "auto"}
         ``"auto"`` takes a GPU where one works.
+    accept_labels : bool
+        Go on with labels that contradict the CT; the result warns of them.
     """
 
     precision: float | None = 0.01
@@ -54,6 +56,7 @@ class CtSettings:
     seed: int = 1
     threads: int | None = None
     device: Literal["cpu", "cuda", "auto"] = "cpu"
+    accept_labels: bool = False
 
     def __post_init__(self) -> None:
         if (self.precision is None) == (self.histories is None):

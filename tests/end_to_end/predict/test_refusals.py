@@ -44,6 +44,19 @@ def test_force_goes_on_and_says_so(milligray, make_network, case, tmp_path):
     assert "tube_voltage_kv is 100" in outcome.err.replace("\n", " ")
 
 
+def test_labels_of_somebody_else(refused, milligray, make_network, case, moved_labels, tmp_path):
+    folder = make_network()
+    assert "the labels do not fit this CT" in refused("--model", folder, labels=moved_labels)
+    outcome = milligray(
+        "predict", case.ct, "--protocol", case.protocol, "--organs", moved_labels, "--out",
+        tmp_path / "out", "--model", folder, "--force",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    document = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert document["settings"]["accept_labels"] is True
+    assert document["warnings"][0].startswith("LABELS CONTRADICT THE CT")
+
+
 def test_inputs_far_from_the_training(refused, make_network, case):
     protocol = case.changed_protocol("ctdi_vol_mgy = 10.0", "ctdi_vol_mgy = 500.0")
     text = refused("--model", make_network(), protocol=protocol)

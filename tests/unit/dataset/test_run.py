@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -153,6 +154,26 @@ def test_a_bad_exam_fails_alone_and_leaves_no_sample(cohort_folder: Path, tmp_pa
     entry = SetFolder(out).need_manifest()["samples"]["p1_000"]
     assert entry["status"] == "failed"
     assert entry["reason"]
+
+
+def test_labels_that_contradict_the_ct_fail_their_sample(
+    cohort_folder: Path, tmp_path: Path
+) -> None:
+    for path in cohort_folder.iterdir():
+        if path.suffix != ".csv":
+            shutil.copy(path, tmp_path)
+    labels = nibabel.load(tmp_path / "p1_labels.nii.gz")
+    values = np.roll(np.asarray(labels.dataobj), 6, axis=1)
+    nibabel.save(nibabel.Nifti1Image(values, labels.affine), tmp_path / "p1_labels.nii.gz")
+    write_list(tmp_path / "list.csv", [("p1", "")])
+    summary = make(tmp_path, tmp_path / "set")
+    assert summary.kinds == {"input": 1}
+    assert "do not fit this CT" in summary.failures[0][2]
+    write_list(tmp_path / "list.csv", [("p1", "true")], more="accept_labels")
+    summary = make(tmp_path, tmp_path / "accepted")
+    assert summary.done == 1
+    entry = SetFolder(tmp_path / "accepted").need_manifest()["samples"]["p1_000"]
+    assert entry["attributes"]["label_warnings"][0].startswith("LABELS CONTRADICT")
 
 
 def test_own_protocols_are_those_of_the_list(cohort_folder: Path, tmp_path: Path) -> None:
