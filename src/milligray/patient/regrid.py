@@ -1,5 +1,7 @@
 """Bring a CT to voxels of one size, so that a network sees the same scale in every patient."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -55,16 +57,22 @@ def regrid_ct(ct: CtSeries, voxel_size_mm: float) -> CtSeries:
     )  # fmt: skip
 
 
-def _along(values: npt.NDArray[np.float32], axis: int, index: FloatArray) -> FloatArray:
+def _along(values: npt.NDArray[np.float32], axis: int, index: FloatArray) -> npt.NDArray[Any]:
     """Linear interpolation along one axis; elementwise, so the same bits for any threads."""
     last = values.shape[axis] - 1
     index = np.clip(index, 0.0, last)
     low = np.minimum(np.floor(index).astype(np.int64), max(last - 1, 0))
     high = np.minimum(low + 1, last)
-    shape = [1, 1, 1]
-    shape[axis] = -1
-    part = (index - low).astype(np.float32).reshape(shape)
-    return np.asarray(
-        np.take(values, low, axis=axis) * (np.float32(1.0) - part)
-        + np.take(values, high, axis=axis) * part
-    )
+    part = (index - low).astype(np.float32)
+    shape = list(values.shape)
+    shape[axis] = index.size
+    out = np.empty(shape, dtype=np.float32)
+    one = np.float32(1.0)
+    for k, plane in enumerate(out):  # slice by slice: a large image is never held thrice
+        if axis == 0:
+            plane[:] = values[low[k]] * (one - part[k]) + values[high[k]] * part[k]
+            continue
+        weight = part[:, np.newaxis] if axis == 1 else part
+        before, after = (np.take(values[k], at, axis=axis - 1) for at in (low, high))
+        plane[:] = before * (one - weight) + after * weight
+    return out
