@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from milligray.errors import InputError
+from milligray.learn.beyond import far_warning, share_beyond
 from milligray.learn.card import ModelCard
 from milligray.learn.inputs.basis_materials import basis_densities
 from milligray.learn.inputs.cylinder_dose import cylinder_dose
@@ -27,6 +28,8 @@ from milligray.typing import FloatArray
 
 SYSTEM = "deep-dose"
 LARGEST_LOG = 6.0
+BEYOND = 0.5
+"""Relative uncertainty (k = 1) of what only the tails of the slabs reach, by judgment."""
 _TISSUE = 0.2
 _INPUT, _OUTPUT = "position", "correction"
 
@@ -48,7 +51,8 @@ def predict_deep_dose(scan: Scan, network: Network) -> Prediction:
     -----
     The network is one, without an ensemble: its uncertainty is the root mean square of the organs'
     relative deviations from Monte Carlo over validation patients (``organ_relative_rms`` of the
-    card), as epistemic part.
+    card), as epistemic part; organs that only the exponential tails of the slabs reach get `BEYOND`
+    besides, and a warning.
     """
     card = network.card
     ask = AskedPositions(network)
@@ -58,13 +62,22 @@ def predict_deep_dose(scan: Scan, network: Network) -> Prediction:
     mean = organ_means(scan, dose)
     widening, warnings, refusals = _judged(card, np.mean(ask.features, axis=0))
     spread = float(card.normalization.get("organ_relative_rms", 0.1))
-    own = np.full(mean.shape, spread)
+    reach = reach_mm(scan, card)
+    beyond = share_beyond(scan, reach)
+    own = np.hypot(spread, beyond * BEYOND)
     return Prediction(
         names=scan.weights.names, mean_dose_mgy=mean, aleatoric=np.zeros_like(mean),
         epistemic=own, total=own * widening, method=network.method, grid=scan.patient.grid,
-        dose_mgy=dose, warnings=warnings, refusals=refusals,
-        notes=(f"sum of {len(ask.features)} positions of the tube",),
+        dose_mgy=dose, warnings=(*warnings, *far_warning(scan, beyond, reach)),
+        refusals=refusals, notes=(f"sum of {len(ask.features)} positions of the tube",),
     )  # fmt: skip
+
+
+def reach_mm(scan: Scan, card: ModelCard) -> float:
+    """Distance beyond the beam along z that the slab of a position still holds [mm]."""
+    n_z = int(card.normalization["slab_shape"][2])
+    size = float(card.normalization["voxel_size_mm"])
+    return max(0.0, 0.5 * n_z * size - 0.5 * scan.source.field.height_mm)
 
 
 class AskedPositions:
