@@ -68,7 +68,7 @@ def scan() -> Scan:
 def nothing_network(folder: Path, inputs: str, channels: int) -> Network:
     """Network whose corrections are zero."""
     folder.mkdir()
-    axes = ["batch", channels, "z", "depth", "lateral"]
+    axes: list[str | int | None] = ["batch", channels, "z", "depth", "lateral"]
     info = helper.make_tensor_value_info
     weight = np.zeros((2, channels, 1, 1, 1), dtype=np.float32)
     graph = helper.make_graph(
