@@ -121,8 +121,10 @@ def _make_scan(
     organs = segment_organs(
         patient, labels, segmenter=(settings.segmenter or "threshold") if labels is None else None
     )
+    # a sample that was made before was judged then, by the limits of its version
     told = check_labels(
-        patient, organs, ct_grid=ct_grid, accept=settings.accept_labels,
+        patient, organs, ct_grid=ct_grid,
+        accept=settings.accept_labels or photons is not None,
         labels_grid=None if labels is None else labels.volume.grid,
     )  # fmt: skip
     label_warnings = {"label_warnings": list(told)} if told else {}
