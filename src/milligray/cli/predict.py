@@ -130,6 +130,7 @@ def _run(
     from milligray.cli.progress import ProgressLine
     from milligray.cli.summary import print_summary
     from milligray.exam.network_choice import choose_network
+    from milligray.exam.predict_memory import check_prediction_beforehand
     from milligray.exam.predicted_exam import compute_predicted_exam
     from milligray.learn.network import open_network
     from milligray.learn.shelf import find_network
@@ -150,11 +151,14 @@ def _run(
                 body_region=settings.body_region, beyond_validity=settings.beyond_validity,
             )  # fmt: skip
         network = open_network(folder, threads=settings.threads)
+        check_prediction_beforehand(found, settings, network.card, organs)
         ct, scan = found.read()
+        handed_over = [ct]
+        del ct, found  # the exam lets go of the CT once it has made its own: hold it nowhere else
         result = compute_predicted_exam(
-            ct, scan, labels, settings, network, histograms=not tables_only, stage=line.stage
-        )
-        del ct
+            handed_over.pop(), scan, labels, settings, network, histograms=not tables_only,
+            stage=line.stage,
+        )  # fmt: skip
         line.stage("report")
         write_result(
             result, out, overwrite=overwrite, dose_grid=dose_grid, tables_only=tables_only  # type: ignore[arg-type]

@@ -148,6 +148,7 @@ def _compute(task: ExamTask, place: Path, stage: Callable[[str], None] | None) -
 
 
 def _predicted(task: ExamTask, stage: Callable[[str], None] | None) -> ExamResult:
+    from milligray.exam.predict_memory import check_prediction_beforehand  # noqa: PLC0415
     from milligray.exam.predict_settings import PredictSettings  # noqa: PLC0415
     from milligray.exam.predicted_exam import compute_predicted_exam  # noqa: PLC0415
     from milligray.read import find_ct, read_labels  # noqa: PLC0415
@@ -160,13 +161,21 @@ def _predicted(task: ExamTask, stage: Callable[[str], None] | None) -> ExamResul
     network = _opened(choice.folder, task.threads)
     if network.hash != choice.sha256:
         raise DeviceError(f"the network in {choice.folder} has changed since the cohort began")
-    ct, protocol = find_ct(exam.input, exam.protocol, exam.series).read()
+    found = find_ct(exam.input, exam.protocol, exam.series)
+    try:
+        check_prediction_beforehand(found, settings, network.card, exam.organs)
+    except InputError as error:  # too large for what is free now: no fault of the exam
+        raise MemoryError(str(error)) from error
+    ct, protocol = found.read()
+    handed_over = [ct]
+    del ct, found  # as for Monte Carlo
     labels = None
     if exam.organs is not None:
         labels = read_labels(exam.organs, names=exam.organ_names)
     return compute_predicted_exam(
-        ct, protocol, labels, settings, network, histograms=not task.tables_only, stage=stage
-    )
+        handed_over.pop(), protocol, labels, settings, network, histograms=not task.tables_only,
+        stage=stage,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=1)

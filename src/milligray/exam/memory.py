@@ -193,6 +193,7 @@ def check_memory(
     threads: int,
     *,
     available: int | None,
+    estimate: Callable[[ExamSize], MemoryEstimate] = estimate_memory,
 ) -> None:
     """Refuse a run that would not fit, and say what would.
 
@@ -204,6 +205,8 @@ def check_memory(
     threads : int
     available : int or None
         Memory for the whole run, what it already holds included; None: unknown, nothing is refused.
+    estimate : callable (ExamSize) -> MemoryEstimate
+        Of Monte Carlo, or of another kind of exam.
 
     Raises
     ------
@@ -213,19 +216,19 @@ def check_memory(
     if available is None:
         return
     limit = SHARE_TO_USE * available
-    needed = estimate_memory(size_of(voxel_size_mm, threads))
+    needed = estimate(size_of(voxel_size_mm, threads))
     if needed.peak_bytes <= limit:
         return
     ways = []
     size_mm = voxel_size_mm
     while size_mm < LARGEST_VOXEL_MM:
         size_mm = float(int(size_mm) + 1)
-        peak = estimate_memory(size_of(size_mm, threads)).peak_bytes
+        peak = estimate(size_of(size_mm, threads)).peak_bytes
         if peak <= limit:
             ways.append(f"--voxel-size-mm {size_mm:g} needs about {peak / GB:.1f} GB")
             break
     for fewer in range(threads - 1, 0, -1):
-        peak = estimate_memory(size_of(voxel_size_mm, fewer)).peak_bytes
+        peak = estimate(size_of(voxel_size_mm, fewer)).peak_bytes
         if peak <= limit:
             ways.append(f"--threads {fewer} about {peak / GB:.1f} GB")
             break

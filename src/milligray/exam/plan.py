@@ -18,6 +18,7 @@ from milligray.exam.memory import (
     estimate_disk_bytes,
     estimate_memory,
 )
+from milligray.exam.predict_settings import PredictSettings
 from milligray.exam.settings import CtSettings
 from milligray.patient import find_body
 from milligray.patient.layout import Box, Layout, body_box, lay_out
@@ -86,7 +87,9 @@ class CtPlan:
 class SizeOfExam:
     """Sizes of an exam as a function of voxel size and threads, before its pixels are read."""
 
-    def __init__(self, found: CtInput, settings: CtSettings, organs: Path | None) -> None:
+    def __init__(
+        self, found: CtInput, settings: CtSettings | PredictSettings, organs: Path | None
+    ) -> None:
         self._found, self._settings = found, settings
         self._box = _body_box_from_samples(found)
         image = read_nifti_header(organs) if organs is not None else None

@@ -91,7 +91,7 @@ def compute_predicted_exam(
     scanner, bowtie, scanner_notes = choose_scanner(
         protocol, scanner=settings.scanner, bowtie=settings.bowtie
     )
-    voxel_size_mm, is_regridded = _patient_grid(settings, network.card)
+    voxel_size_mm, is_regridded = patient_grid(settings, network.card)
     ct_grid = ct.volume.grid
     with clock("patient"):
         if is_regridded:
@@ -164,7 +164,7 @@ def compute_predicted_exam(
     )  # fmt: skip
 
 
-def _patient_grid(settings: PredictSettings, card: ModelCard) -> tuple[float, bool]:
+def patient_grid(settings: PredictSettings, card: ModelCard) -> tuple[float, bool]:
     """Voxel size of the patient [mm], and whether the CT is interpolated to it."""
     own = card.normalization.get("voxel_size_mm")
     wanted = settings.voxel_size_mm or (
