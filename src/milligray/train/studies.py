@@ -37,6 +37,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             ("dose-unet", "dose_unet.study",
              "dose maps with uncertainty; shares of real training data"),
             ("scatter-net", "scatter_net.study", "exact primary with a network for scatter"),
+            ("networks", "network_study", "all shipped networks on the same scans"),
         )
     }
 )  # fmt: skip
