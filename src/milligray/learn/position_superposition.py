@@ -63,7 +63,7 @@ class SuperpositionSettings:
         Planes beyond the slab along z into which an exponential continues the scatter.
     """
 
-    angles: int = 16
+    angles: int = 8
     step: int = 3
     tail_planes: int = 24
 
