@@ -32,6 +32,8 @@ HOLLOW = (
     "breast",
 )
 """Parts of names of organs that may hold air or reach the surface."""
+OPEN = ("nas", "oral", "sinus", "ear_canal", "airway", "pharynx", "breast")
+"""Parts of names of organs that reach, or open to, the surface."""
 BONES = ("mandible", "rib_", "vertebra", "femur", "hip_", "sacrum", "humerus", "scapula",
          "clavicula", "sternum", "skull")  # fmt: skip
 """Parts of names of bones."""
@@ -156,8 +158,9 @@ def measure_organs(patient: Patient, organs: OrganMap) -> tuple[Finding, ...]:
         values = hu[box][mask]
         for rule, value in _of_tissue(name.lower(), values):
             found.append(Finding(rule=rule, organ=name, value=value))
-        share = float(1.0 - inside[box][mask].mean())
-        found.append(Finding(rule="outside", organ=name, value=share))
+        if not _has(name, OPEN):
+            share = float(1.0 - inside[box][mask].mean())
+            found.append(Finding(rule="outside", organ=name, value=share))
         if "spinal_cord" in name:
             around = _around(labels == label, box, hu, spacing)
             if around.size >= MIN_VOXELS:
