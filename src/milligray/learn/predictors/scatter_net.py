@@ -17,6 +17,7 @@ from milligray.learn.inputs.scatter_inputs import (
 from milligray.learn.network import Network
 from milligray.learn.prediction import Prediction, predictor
 from milligray.learn.scan import Scan
+from milligray.patient.voxel_loop import voxel_loop
 from milligray.typing import BoolArray, FloatArray
 
 SYSTEM = "scatter-net"
@@ -24,8 +25,8 @@ LARGEST_LOG = 3.0
 TAUGHT_MM = 40.0
 """Truth beyond the beam in the training sets, where the card does not say (``taught_mm``)."""
 START_ANGLE_WARNING = (
-    "the tube's start angle is known, but the network averages over it: doses of a helix vary around"
-    " that average, most near the surface and at a wide pitch; Monte Carlo follows the helix"
+    "the tube's start angle is known, but the network averages over it: doses of a helix vary"
+    " around that average, most near the surface and at a wide pitch; Monte Carlo follows the helix"
 )
 LEAST_BODY = 0.3
 """Share of a cube that must be body for the network's word to count there."""
@@ -55,7 +56,7 @@ def predict_scatter(scan: Scan, network: Network) -> Prediction:
     with full correlation. The total is ``t sqrt(a^2 + e^2)``, with t from patients that the
     network was not fitted to, times the widening of the domain.
     """
-    # _check_guess(network.card)
+    _check_guess(network.card)
     inputs = scatter_inputs(scan)
     kermas, relative = run_members(inputs, network)
     kerma = kermas.mean(axis=0)
@@ -148,48 +149,59 @@ def run_members(inputs: ScatterInputs, network: Network) -> tuple[FloatArray, Fl
         Of the dose, k = 1, root of the mean variance over the members.
     """
     known = inputs.body >= LEAST_BODY
-    rows = inputs.channels[:, known].T
-    kermas, variance = [], np.zeros(inputs.grid.shape, dtype=np.float64)
+    rows = np.ascontiguousarray(inputs.channels[:, known].T)
+    found = np.zeros((network.members, 3, *known.shape), dtype=np.float32)
     for member in range(network.members):
-        whole = np.zeros((3, *inputs.grid.shape), dtype=np.float32)
-        whole[:, known] = network.run({"fields": rows}, member)["correction"].T
-        whole = extended(whole, known)
-        whole[:2] = np.clip(whole[:2], -LARGEST_LOG, LARGEST_LOG)
-        kermas.append(scatter_kerma_mgy(inputs, whole[0], whole[1]))
-        variance += np.exp(whole[2])
-    return np.stack(kermas), np.sqrt(variance / network.members)
+        found[member][:, known] = network.run({"fields": rows}, member)["correction"].T
+    extend(found.reshape(-1, *known.shape), known)
+    found[:, :2] = np.clip(found[:, :2], -LARGEST_LOG, LARGEST_LOG)
+    kermas = np.stack([scatter_kerma_mgy(inputs, one[0], one[1]) for one in found])
+    return kermas, np.sqrt(np.exp(found[:, 2]).mean(axis=0))
 
 
-def extended(values: FloatArray, known: BoolArray, rounds: int = 2) -> FloatArray:
-    """Values beyond a mask: means of the neighbors that are known, as many rounds deep.
+def extend(values: FloatArray, known: BoolArray, rounds: int = 2) -> None:
+    """Fill in values beyond a mask: means of the neighbors that are known, some rounds deep.
 
     Parameters
     ----------
-    values : ndarray, shape (n, *known.shape)
-        Only those of the mask count: the network was taught within the body.
+    values : ndarray, shape (n, *known.shape), float32
+        Only those of the mask count: the network was taught within the body. Changed in place.
     known : ndarray of bool
     rounds : int
     """
-    found = np.where(known, values, 0.0)
-    weight = known.astype(np.float32)
+    filled = known.astype(np.uint8)
     for _ in range(rounds):
-        total, count = _sum_of_neighbors(found * weight), _sum_of_neighbors(weight)
-        new = (weight == 0.0) & (count > 0.0)
-        found = np.where(new, total / np.maximum(count, 1.0), found)
-        weight = np.where(new, np.float32(1.0), weight)
-    return np.asarray(found, dtype=np.float32)
+        _fill(values, filled)
 
 
-def _sum_of_neighbors(values: FloatArray) -> FloatArray:
-    """Sum over cubes of three voxels, along the last three axes."""
-    for axis in (-3, -2, -1):
-        wide = np.pad(values, [(0, 0)] * (values.ndim + axis) + [(1, 1)] + [(0, 0)] * (-1 - axis))
-        n = values.shape[axis]
-        values = sum(
-            (np.take(wide, range(shift, shift + n), axis=axis) for shift in range(3)),
-            start=np.zeros_like(values),
-        )
-    return values
+@voxel_loop
+def _fill(values, filled):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """One round: `filled` is 1 where a value is known, and becomes 1 where one was found."""
+    n, nz, ny, nx = values.shape
+    total = np.empty(n)
+    for k in range(nz):
+        for j in range(ny):
+            for i in range(nx):
+                if filled[k, j, i]:
+                    continue
+                count = 0
+                total[:] = 0.0
+                for a in range(max(k - 1, 0), min(k + 2, nz)):
+                    for b in range(max(j - 1, 0), min(j + 2, ny)):
+                        for c in range(max(i - 1, 0), min(i + 2, nx)):
+                            if filled[a, b, c] == 1:
+                                count += 1
+                                for m in range(n):
+                                    total[m] += values[m, a, b, c]
+                if count:
+                    filled[k, j, i] = 2  # not yet a neighbor in this round
+                    for m in range(n):
+                        values[m, k, j, i] = total[m] / count
+    for k in range(nz):
+        for j in range(ny):
+            for i in range(nx):
+                if filled[k, j, i]:
+                    filled[k, j, i] = 1
 
 
 def feature_names() -> tuple[str, ...]:
@@ -204,11 +216,14 @@ def domain_features(inputs: ScatterInputs) -> FloatArray:
     -------
     ndarray, shape (len(feature_names()),)
     """
-    weight = (inputs.guess_mgy * inputs.body).ravel().astype(np.float64)
-    weight /= weight.sum()
-    values = np.clip(inputs.channels.reshape(len(CHANNELS), -1), -8.0, 8.0).astype(np.float64)
-    mean = values @ weight
-    spread = np.sqrt(np.maximum((values**2) @ weight - mean**2, 0.0))
+    weight = (inputs.guess_mgy * inputs.body).ravel()
+    picked = np.flatnonzero(weight)
+    share = weight[picked].astype(np.float64)
+    share /= share.sum()
+    values = inputs.channels.reshape(len(CHANNELS), -1)[:, picked]
+    values = np.clip(values, -8.0, 8.0).astype(np.float64)
+    mean = values @ share
+    spread = np.sqrt(np.maximum((values**2) @ share - mean**2, 0.0))
     return np.concatenate([mean, spread[_VARYING]])
 
 

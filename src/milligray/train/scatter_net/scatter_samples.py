@@ -12,14 +12,20 @@ from milligray.dataset.recompute import spec_of
 from milligray.dataset.scan_case import open_scan
 from milligray.dataset.uncertainty import FLOOR_OF_REFERENCE
 from milligray.errors import InputError
-from milligray.learn.inputs.basis_materials import basis_densities
+from milligray.learn.inputs.basis_materials import basis_densities, basis_fractions
 from milligray.learn.inputs.coarse_grid import averaged
 from milligray.learn.inputs.scatter_inputs import ScatterInputs, scatter_inputs
+from milligray.learn.predictors.scatter_net import domain_features
 from milligray.learn.scan import Scan
 from milligray.typing import BoolArray, FloatArray
 
 KIND = "dose-maps"
-_ARRAYS = ("channels", "primary", "guess", "absorbing", "energy", "sigma", "mass", "weight")
+BONE_FROM = 0.1
+"""Share of cortical bone, of a tissue's absorption, from which on a voxel counts as bone."""
+LEAST_MASS = 0.1
+"""Density of the body in a cube, and of either tissue in it, below which it is not judged."""
+_ARRAYS = ("channels", "guess", "absorbing", "primary_energy", "energy", "sigma", "weight",
+           "features")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,37 +35,43 @@ class ScatterSample:
     Parameters
     ----------
     channels : ndarray, shape (n_channels, z, y, x), float32
-    primary : ndarray, shape (2, z, y, x), float32 [mGy]
     guess : ndarray, shape (z, y, x), float32 [mGy]
-    absorbing : ndarray, shape (2, z, y, x), float32 [g/cm3]
-        Of the body.
-    energy : ndarray, shape (z, y, x), float32 [mGy g/cm3]
+    absorbing : ndarray, shape (2, 2, z, y, x), float32 [g/cm3]
+        Of the body: voxels of soft tissue and of bone in a cube (first axis), by basis (second).
+    primary_energy : ndarray, shape (2, z, y, x), float32 [mGy g/cm3]
+        ``sum_b absorbing_b primary_b`` of the patient's voxels, mean over the cube.
+    energy : ndarray, shape (2, z, y, x), float32 [mGy g/cm3]
         Dose times density of the body: the truth.
     sigma : ndarray, same shape [mGy g/cm3]
         Its standard deviation.
-    mass : ndarray, same shape [g/cm3]
-        Density of the body.
     weight : ndarray, same shape
-        1 where the truth is known, else 0.
+        1 where the truth is known and there is enough of the tissue, else 0.
     bone_ratio : float
+    features : ndarray, shape (n_features,)
+        Of the scan in the network's domain.
     facts : dict
         Sample, patient, split, protocol.
+
+    Notes
+    -----
+    Soft tissue and bone of a cube are told apart because their sum could be right with too little
+    dose in the one and too much in the other: a spinal cord lies in cubes that are mostly bone.
     """
 
     channels: FloatArray
-    primary: FloatArray
     guess: FloatArray
     absorbing: FloatArray
+    primary_energy: FloatArray
     energy: FloatArray
     sigma: FloatArray
-    mass: FloatArray
     weight: FloatArray
     bone_ratio: float
+    features: FloatArray
     facts: dict[str, Any]
 
 
 def prepare_samples(
-    sets: tuple[Path, ...], cache: Path, splits: tuple[str, ...]
+    sets: tuple[Path, ...], cache: Path, splits: tuple[str, ...], *, most: int | None = None
 ) -> list[ScatterSample]:
     """Samples of sets of dose maps; what was computed before is read from the cache.
 
@@ -70,6 +82,8 @@ def prepare_samples(
     cache : Path
         Folder; made if absent.
     splits : tuple of str
+    most : int, optional
+        Only so many of each split of each set, evenly picked.
     """
     found = []
     for path in sets:
@@ -79,7 +93,8 @@ def prepare_samples(
         folder = cache / path.name
         folder.mkdir(parents=True, exist_ok=True)
         for split in splits:
-            for name in training.samples(split):
+            names = training.samples(split)
+            for name in names[:: max(1, len(names) // most)][:most] if most else names:
                 file = folder / f"{name}.npz"
                 if not file.exists():
                     _write(make_sample(training, name), file)
@@ -111,23 +126,30 @@ def scatter_sample(scan: Scan, inputs: ScatterInputs, sample: Sample) -> Scatter
     dose[part], known[part] = stored, 1.0
     floor = FLOOR_OF_REFERENCE * float(sample.attributes["reference_dose_mgy"])
     sigma[part] = np.maximum(stored * relative, floor)
-    body_density = patient.density_g_cm3 * patient.body
+    density = patient.density_g_cm3 * patient.body
+    is_bone = basis_fractions(patient.materials).absorption[:, 1] >= BONE_FROM
+    bone = is_bone[patient.material_index]
+    tissues = np.stack([~bone, bone])
 
     def onto(values: FloatArray) -> FloatArray:
         return averaged(values, patient.grid, inputs.grid)
 
     # variances of voxels within a cube add up; the cube's mean has the sum over their number
     per_cube = np.prod(inputs.grid.spacing_mm) / np.prod(patient.grid.spacing_mm)
-    variance = onto((sigma * body_density) ** 2) / per_cube
-    mass = onto(body_density)
+    absorbing = basis_densities(patient)[1] * patient.body
+    primary = (absorbing * inputs.fine_primary_mgy).sum(axis=0)
+    mass = onto(density * tissues)
     box = _box(inputs.body > 0)
-    weight = ((onto(known) > 0.99) & (mass > 0.1)).astype(np.float32)
+    enough = (mass > LEAST_MASS) & (onto(known) > 0.99)
     cut = (slice(None), *box)
     return ScatterSample(
-        channels=inputs.channels[cut], primary=inputs.primary_mgy[cut], guess=inputs.guess_mgy[box],
-        absorbing=onto(basis_densities(patient)[1] * patient.body)[cut],
-        energy=onto(dose * body_density)[box], sigma=np.sqrt(variance)[box], mass=mass[box],
-        weight=weight[box], bone_ratio=inputs.bone_ratio,
+        channels=inputs.channels[cut], guess=inputs.guess_mgy[box],
+        absorbing=np.stack([onto(absorbing * tissue) for tissue in tissues])[:, *cut],
+        primary_energy=onto(primary * tissues)[cut],
+        energy=onto(dose * density * tissues)[cut],
+        sigma=np.sqrt(onto((sigma * density) ** 2 * tissues) / per_cube)[cut],
+        weight=enough[cut].astype(np.float32), bone_ratio=inputs.bone_ratio,
+        features=domain_features(inputs),
         facts={
             key: sample.attributes[key]
             for key in ("sample", "patient", "split", "tube_voltage_kv", "scanner",
@@ -164,7 +186,10 @@ def _box(mask: BoolArray) -> tuple[slice, slice, slice]:
 def _write(sample: ScatterSample, file: Path) -> None:
     partial = file.with_name(f".{file.stem}.partial.npz")
     facts = np.array([sample.bone_ratio]), np.array(repr(sample.facts))
-    arrays = {name: getattr(sample, name).astype(np.float32) for name in _ARRAYS}
+    arrays = {
+        name: getattr(sample, name).astype(np.float64 if name == "features" else np.float32)
+        for name in _ARRAYS
+    }
     np.savez(partial, bone_ratio=facts[0], facts=facts[1], **arrays)
     partial.replace(file)
 

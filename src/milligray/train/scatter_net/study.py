@@ -16,17 +16,23 @@ from milligray.evaluate.images import compare_images
 from milligray.evaluate.pairs import ValuePairs
 from milligray.evaluate.table import Column, Table, write_tables
 from milligray.evaluate.tables import organ_table, system_table
-from milligray.learn.inputs.organ_operator import organ_operator
 from milligray.learn.inputs.scatter_inputs import (
-    dose_of_kerma_mgy,
-    photon_kerma_mgy,
+    primary_dose_mgy,
+    scatter_dose_mgy,
     scatter_inputs,
+    scatter_kerma_mgy,
 )
 from milligray.learn.network import Network, open_network
-from milligray.learn.predictors.scatter_net import predict_scatter, share_beyond
+from milligray.learn.predictors.scatter_net import (
+    organ_means,
+    predict_scatter,
+    share_beyond,
+    taught_beyond_mm,
+)
 from milligray.learn.scan import Scan
 from milligray.learn.shelf import find_network
 from milligray.train.scatter_net.scatter_samples import open_sample, stored_slices
+from milligray.train.scatter_net.tissue_bias import tissue_sums, tissue_table
 from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Grid
 
@@ -54,18 +60,21 @@ def run(data: tuple[Path, ...], out: Path, options: Mapping[str, str]) -> None:
     split = options.get("split", "test")
     organs: list[dict[str, Any]] = []
     voxels: list[dict[str, Any]] = []
+    tissues: list[dict[str, tuple[int, float, float]]] = []
     for path in data:
         training = open_set(path)
-        for name in training.samples(split):
-            _judge(training, name, network, organs, voxels)
+        tissues += [
+            _judge(training, name, network, organs, voxels) for name in training.samples(split)
+        ]
     if not organs:
         raise InputError(f"the sets hold no sample of the split {split!r}")
-    write_tables(_tables(organs, voxels), out)
+    write_tables((*_tables(organs, voxels), tissue_table(tissues)), out)
 
 
 def _judge(
     training: TrainingSet, name: str, network: Network, organs: list[Any], voxels: list[Any]
-) -> None:
+) -> dict[str, tuple[int, float, float]]:
+    """Add a scan's organs and voxels; its sums by tissue."""
     scan, sample = open_sample(training, name)
     patient = str(sample.attributes["patient"])
     found = predict_scatter(scan, network)
@@ -74,14 +83,14 @@ def _judge(
         raise InputError("the network gave no dose map")
     names = [n.decode() for n in sample.arrays["organ_names"].values]
     rows = {n: i for i, n in enumerate(names)}
-    beyond = share_beyond(scan)
+    beyond = share_beyond(scan, taught_beyond_mm(network.card))
     for i, organ in enumerate(found.names):
         row = rows[organ]
         truth = float(sample.arrays["organ_dose"].values[row])
         if sample.arrays["organ_volume"].values[row] < LEAST_ML:
             continue
         organs.append({
-            "patient": patient, "organ": organ, "truth": truth,
+            "sample": name, "patient": patient, "organ": organ, "truth": truth,
             "sigma": truth * float(sample.arrays["organ_relative_uncertainty"].values[row]),
             "network": float(found.mean_dose_mgy[i]), "guess": float(guess[i]),
             "claimed": float(found.mean_dose_mgy[i] * found.total[i]),
@@ -89,17 +98,18 @@ def _judge(
         })  # fmt: skip
     for system, values in (("network", found.dose_mgy), ("guess", guess_map)):
         voxels.append({"system": system} | _voxels(scan, sample, values))
+    true_dose = np.zeros(scan.patient.grid.shape, dtype=np.float32)
+    true_dose[stored_slices(scan, sample)] = sample.arrays["dose"].values
+    return tissue_sums(scan, found.dose_mgy, true_dose, body_in_range(scan) & (true_dose > 0.0))
 
 
 def guessed(scan: Scan) -> tuple[FloatArray, FloatArray]:
     """Organ doses and dose map of the primary beam and the blurred guess, without a network."""
     inputs = scatter_inputs(scan)
     ones = np.ones(inputs.grid.shape, dtype=np.float32)
-    kerma = photon_kerma_mgy(inputs, GUESS_LOG * ones, 0.1 * ones)
-    return (
-        np.asarray(organ_operator(scan, inputs.grid) @ kerma.ravel()),
-        dose_of_kerma_mgy(scan, kerma, inputs.grid),
-    )
+    kerma = scatter_kerma_mgy(inputs, GUESS_LOG * ones, 0.1 * ones)
+    dose = primary_dose_mgy(scan, inputs) + scatter_dose_mgy(scan, kerma, inputs.grid)
+    return organ_means(scan, dose), dose
 
 
 def _voxels(scan: Scan, sample: Sample, values: FloatArray) -> dict[str, float]:
@@ -144,7 +154,6 @@ def _tables(organs: list[dict[str, Any]], voxels: list[dict[str, Any]]) -> tuple
     systems = {"network": ours, "guess without network": _pairs(near, "guess")}
     if away:
         systems["network, organs beyond its reach"] = _pairs(away, "network")
-    cover, score = coverage(ours), summarize_scores(z_scores(ours))
     means: list[dict[str, Any]] = []
     for system in ("network", "guess"):
         rows = [row for row in voxels if row["system"] == system]
@@ -166,20 +175,45 @@ def _tables(organs: list[dict[str, Any]], voxels: list[dict[str, Any]]) -> tuple
             name="voxels", title="Voxels of the body in the scanned range, means over the scans",
             columns=tuple(columns), rows=tuple(means),
         ),
-        Table(
-            name="coverage", title="Coverage of the organ doses' uncertainty",
-            columns=(
-                Column(key="k", title="k"), Column(key="n", title="organs", kind="count"),
-                Column(key="share", title="inside [%]", kind="percent"),
-                Column(key="low", title="from [%]", kind="percent"),
-                Column(key="high", title="to [%]", kind="percent"),
-                Column(key="u", title="mean U(k = 2) [%]", kind="percent"),
-                Column(key="z", title="standard deviation of z"),
-            ),
-            rows=({
-                "k": cover.factor, "n": cover.n, "share": cover.share, "low": cover.low,
-                "high": cover.high, "z": score.standard_deviation,
-                "u": float(np.mean([2.0 * r["claimed"] / r["network"] for r in near])),
-            },),
+        _coverage_table(near),
+    )  # fmt: skip
+
+
+def _coverage_table(near: list[dict[str, Any]]) -> Table:
+    """Coverage of single organs, and of the sum of a scan's organ doses.
+
+    The sum's claimed deviation is the sum of the organs': full correlation.
+    """
+    sums: list[dict[str, Any]] = []
+    for sample in dict.fromkeys(row["sample"] for row in near):
+        rows = [row for row in near if row["sample"] == sample]
+        of_sum = {key: sum(row[key] for row in rows) for key in ("network", "truth", "claimed")}
+        # the truth's own noise is that of histories of one run: taken as independent
+        sigma = float(np.sqrt(sum(row["sigma"] ** 2 for row in rows)))
+        names = {"patient": rows[0]["patient"], "organ": "sum"}
+        sums.append(of_sum | names | {"sigma": sigma})
+    found: list[dict[str, Any]] = []
+    for what, rows in (("organs", near), ("sum of a scan's organs", sums)):
+        pairs = _pairs(rows, "network")
+        cover, score = coverage(pairs), summarize_scores(z_scores(pairs))
+        error = [abs(row["network"] / row["truth"] - 1.0) for row in rows]
+        found.append({
+            "what": what, "k": cover.factor, "n": cover.n, "share": cover.share, "low": cover.low,
+            "high": cover.high, "z": score.standard_deviation,
+            "u": float(np.mean([2.0 * row["claimed"] / row["network"] for row in rows])),
+            "error": float(np.mean(error)),
+        })  # fmt: skip
+    return Table(
+        name="coverage", title="Coverage of the organ doses' uncertainty",
+        columns=(
+            Column(key="what", title="doses", kind="text"), Column(key="k", title="k"),
+            Column(key="n", title="n", kind="count"),
+            Column(key="share", title="inside [%]", kind="percent"),
+            Column(key="low", title="from [%]", kind="percent"),
+            Column(key="high", title="to [%]", kind="percent"),
+            Column(key="u", title="mean U(k = 2) [%]", kind="percent"),
+            Column(key="error", title="MAPE [%]", kind="percent"),
+            Column(key="z", title="standard deviation of z"),
         ),
+        rows=tuple(found),
     )  # fmt: skip
