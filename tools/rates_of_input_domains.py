@@ -9,6 +9,7 @@ import argparse
 import numpy as np
 
 from milligray.learn.domain import FAR, InputDomain, fit_domain
+from milligray.learn.input_domain import statistics_of
 from milligray.typing import FloatArray
 
 CASES = ((60, 3), (60, 20), (60, 100), (400, 6), (400, 100), (1000, 20))
@@ -25,11 +26,9 @@ def drawn(n: int, seed: int, p: int) -> FloatArray:
 
 def alone(domain: InputDomain, rows: FloatArray, good: FloatArray) -> tuple[float, float]:
     """Rates found by the distance and by the extent alone, each set to 1 % of good inputs."""
-    from milligray.learn.domain import _statistics  # noqa: PLC0415 - parts that have no other user
-
-    limits = [np.quantile(one, 0.99) for one in _statistics(domain, good)]
+    limits = [np.quantile(one, 0.99) for one in statistics_of(domain, good)]
     first, second = (
-        (one > limit).mean() for one, limit in zip(_statistics(domain, rows), limits, strict=True)
+        (one > limit).mean() for one, limit in zip(statistics_of(domain, rows), limits, strict=True)
     )
     return float(first), float(second)
 

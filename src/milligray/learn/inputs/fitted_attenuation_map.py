@@ -12,6 +12,11 @@ import numpy as np
 from milligray.constants import CM_PER_MM
 from milligray.learn.inputs.attenuation_map import kerma_table, mgy_per_solid_angle
 from milligray.learn.inputs.coarse_grid import averaged, coarse_grid, interpolated
+from milligray.learn.inputs.water_ellipses import (
+    SHORTEST_HALF_AXIS_MM,
+    water_ellipses_mm,
+    water_equivalent,
+)
 from milligray.patient.voxel_loop import voxel_loop
 from milligray.source.ct_source import CtSource
 from milligray.typing import BoolArray, FloatArray
@@ -20,52 +25,7 @@ from milligray.volume import Grid
 N_TUBE_ANGLES = 72
 N_MAGNIFICATIONS = 96
 FINE_Z_MM = 1.0
-_SHORTEST_HALF_AXIS_MM = 1.0
 _MOST_RATIO = 10.0
-
-
-def water_ellipses_mm(electron_density: FloatArray, body: BoolArray, grid: Grid) -> FloatArray:
-    """Ellipse of water that stands for the patient in every slice.
-
-    Parameters
-    ----------
-    electron_density : ndarray, shape ``grid.shape``
-        Over that of water.
-    body : ndarray of bool, shape ``grid.shape``
-    grid : Grid
-        Axis-aligned.
-
-    Returns
-    -------
-    ndarray, shape (nz, 4) [mm]
-        Center x, center y (LPS), half axis along x, half axis along y; half axes 0 in a slice
-        without patient.
-
-    Notes
-    -----
-    With the electron densities n of the pixels of a slice, of area A, as weights:
-
-    ``area = A sum n``, center the mean of (x, y), ``ratio = sqrt(var x / var y)``,
-    ``half_x = sqrt(area ratio / pi)``, ``half_y = sqrt(area / (pi ratio))``.
-
-    A homogeneous ellipse comes back as it is: its variances are ``half_x^2 / 4``, ``half_y^2 / 4``.
-    """
-    weight = np.where(body, np.asarray(electron_density, dtype=np.float64), 0.0)
-    x, y = grid.axis_centers_mm(2), grid.axis_centers_mm(1)
-    total = weight.sum(axis=(1, 2))
-    safe = np.maximum(total, 1e-12)
-    center_x = (weight.sum(axis=1) * x).sum(axis=1) / safe
-    center_y = (weight.sum(axis=2) * y).sum(axis=1) / safe
-    var_x = (weight.sum(axis=1) * (x[None] - center_x[:, None]) ** 2).sum(axis=1) / safe
-    var_y = (weight.sum(axis=2) * (y[None] - center_y[:, None]) ** 2).sum(axis=1) / safe
-    # variance of a point inside a pixel, so that a slice of few pixels keeps a shape
-    ratio = np.sqrt((var_x + grid.spacing_mm[2] ** 2 / 12) / (var_y + grid.spacing_mm[1] ** 2 / 12))
-    area = total * grid.spacing_mm[1] * grid.spacing_mm[2]
-    half_x = np.sqrt(area * ratio / np.pi)
-    half_y = np.sqrt(area / (np.pi * ratio))
-    is_there = np.minimum(half_x, half_y) > _SHORTEST_HALF_AXIS_MM
-    half = np.where(is_there[:, None], np.stack([half_x, half_y], axis=1), 0.0)
-    return np.concatenate([np.stack([center_x, center_y], axis=1), half], axis=1)
 
 
 def fitted_attenuation_map_mgy(
@@ -162,7 +122,7 @@ def _kerma(
     """Map over (photons / solid angle), shape ``grid.shape``."""
     ellipses = water_ellipses_mm(density, body, grid)
     field = source.field
-    longest = 2.0 * float(ellipses[:, 2:].max(initial=_SHORTEST_HALF_AXIS_MM))
+    longest = 2.0 * float(ellipses[:, 2:].max(initial=SHORTEST_HALF_AXIS_MM))
     if is_traced:  # along arms and through bone a path can be longer
         longest *= 2.0
     table, path_step = kerma_table(field, longest)
@@ -179,18 +139,6 @@ def _kerma(
     kerma = np.zeros(grid.shape)
     _trace(table, geometry, x, y, ellipses * CM_PER_MM, attenuating, shares, body, n_angles, kerma)
     return kerma
-
-
-def water_equivalent(electron_density: FloatArray) -> FloatArray:
-    """Attenuation over that of water, of tissue with an electron density; float32.
-
-    Notes
-    -----
-    ``n_e + 1.7 max(0, n_e - 1.1)``: calcium attenuates more than its electrons. Cortical bone
-    (n_e 1.78) gets 2.9, its ratio at 60 keV (NIST); the dependence on energy is left out.
-    """
-    density = np.asarray(electron_density, dtype=np.float32)
-    return np.asarray(density + np.float32(1.7) * np.maximum(density - np.float32(1.1), 0))
 
 
 def beam_shares(source: CtSource, grid: Grid, n_angles: int) -> FloatArray:

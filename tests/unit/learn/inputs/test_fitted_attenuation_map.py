@@ -9,9 +9,8 @@ from milligray.learn.inputs.attenuation_map import attenuation_map_mgy
 from milligray.learn.inputs.fitted_attenuation_map import (
     fitted_attenuation_map_mgy,
     traced_ratio,
-    water_ellipses_mm,
-    water_equivalent,
 )
+from milligray.learn.inputs.water_ellipses import water_ellipses_mm, water_equivalent
 from milligray.source.ct_source import CtSource, open_fan
 from milligray.source.spectrum import Spectrum
 from milligray.volume import Grid
