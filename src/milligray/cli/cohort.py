@@ -10,7 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from milligray.cli.options import Json, Out, Quiet
+from milligray.cli.options import (
+    Bowtie,
+    Calibration,
+    Couch,
+    DoseGrid,
+    Extend,
+    Histories,
+    Json,
+    Out,
+    Precision,
+    Quiet,
+    ScannerName,
+    SegmenterName,
+    TransportVoxel,
+    check_choices,
+)
 
 if TYPE_CHECKING:
     from milligray.cohort.executors import Executor
@@ -32,33 +47,15 @@ def cohort(
         Path | None,
         typer.Option("--organ-names", help="Names of the labels where the list names none."),
     ] = None,
-    precision: Annotated[
-        float | None,
-        typer.Option(
-            "--precision", help="Stop when every organ >= 10 mL is this certain (default: 0.01)."
-        ),
-    ] = None,
-    histories: Annotated[
-        int | None, typer.Option("--histories", help="Number of photons instead of a precision.")
-    ] = None,
-    scanner: Annotated[
-        str | None, typer.Option("--scanner", help="Scanner of the library, or a TOML file.")
-    ] = None,
-    bowtie: Annotated[str | None, typer.Option("--bowtie", help="Bowtie of that scanner.")] = None,
-    voxel_size_mm: Annotated[
-        float, typer.Option("--voxel-size-mm", help="Wanted transport voxel; 0: the CT's grid.")
-    ] = 3.0,
-    calibration: Annotated[
-        str, typer.Option("--calibration", help="HU to density: a name, or a .csv or .toml file.")
-    ] = "schneider2000",
-    couch: Annotated[str, typer.Option("--couch", help="remove or keep.")] = "remove",
-    extend_mm: Annotated[
-        float, typer.Option("--extend-mm", help="Repeat the end slices beyond the image.")
-    ] = 0.0,
-    segmenter: Annotated[
-        str | None,
-        typer.Option("--segmenter", help="Without organs: totalsegmentator or threshold."),
-    ] = None,
+    precision: Precision = None,
+    histories: Histories = None,
+    scanner: ScannerName = None,
+    bowtie: Bowtie = None,
+    voxel_size_mm: TransportVoxel = 3.0,
+    calibration: Calibration = "schneider2000",
+    couch: Couch = "remove",
+    extend_mm: Extend = 0.0,
+    segmenter: SegmenterName = None,
     per_100_mas: Annotated[
         bool, typer.Option("--per-100-mas", help="Without CTDIvol: mGy per 100 mAs.")
     ] = False,
@@ -95,9 +92,7 @@ def cohort(
     tables_only: Annotated[
         bool, typer.Option("--tables-only", help="No dose maps and no report of each exam.")
     ] = False,
-    dose_grid: Annotated[
-        str, typer.Option("--dose-grid", help="Grid of the dose maps: ct, or transport (smaller).")
-    ] = "ct",
+    dose_grid: DoseGrid = "ct",
     parquet: Annotated[
         bool, typer.Option("--parquet/--no-parquet", help="Write cohort.parquet too.")
     ] = True,
@@ -144,14 +139,7 @@ def cohort(
 
     if precision is not None and histories is not None:
         raise InputError("give either --precision or --histories")
-    for name, value, allowed in (
-        ("--couch", couch, ("remove", "keep")),
-        ("--dose-grid", dose_grid, ("ct", "transport")),
-        ("--segmenter", segmenter, (None, "threshold", "totalsegmentator")),
-    ):
-        if value not in allowed:
-            known = " or ".join(a for a in allowed if a)
-            raise InputError(f"{name} must be {known}, got {value!r}")
+    check_choices(couch=couch, dose_grid=dose_grid, segmenter=segmenter)
     settings = CtSettings(
         precision=0.01 if precision is None and histories is None else precision,
         histories=histories, voxel_size_mm=voxel_size_mm or None, calibration=calibration,

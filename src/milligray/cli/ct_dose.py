@@ -7,7 +7,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from milligray.cli.options import Device, Json, Overwrite, Quiet, Seed, Threads
+from milligray.cli.options import (
+    Bowtie,
+    Calibration,
+    Couch,
+    Device,
+    DoseGrid,
+    Extend,
+    Histories,
+    Json,
+    OrganNames,
+    Organs,
+    Overwrite,
+    Precision,
+    Protocol,
+    Quiet,
+    ScannerName,
+    Seed,
+    SegmenterName,
+    Series,
+    Threads,
+    TransportVoxel,
+    check_choices,
+)
 
 if TYPE_CHECKING:
     from milligray.exam.settings import CtSettings
@@ -22,52 +44,19 @@ def ct_dose(
     out: Annotated[
         Path | None, typer.Option("--out", help="Directory for the result.", show_default=False)
     ] = None,
-    protocol: Annotated[
-        Path | None,
-        typer.Option("--protocol", help="Protocol file (TOML): needed for NIfTI, else overrides."),
-    ] = None,
-    series: Annotated[
-        str | None,
-        typer.Option("--series", help="Which series of the folder: UID, number or description."),
-    ] = None,
-    organs: Annotated[Path | None, typer.Option("--organs", help="Organ labels (NIfTI).")] = None,
-    organ_names: Annotated[
-        Path | None,
-        typer.Option("--organ-names", help="Names of the labels (JSON) (default: beside them)."),
-    ] = None,
-    segmenter: Annotated[
-        str | None,
-        typer.Option("--segmenter", help="Without --organs: totalsegmentator or threshold."),
-    ] = None,
-    precision: Annotated[
-        float | None,
-        typer.Option(
-            "--precision", help="Stop when every organ >= 10 mL is this certain (default: 0.01)."
-        ),
-    ] = None,
-    histories: Annotated[
-        int | None, typer.Option("--histories", help="Number of photons instead of a precision.")
-    ] = None,
-    scanner: Annotated[
-        str | None, typer.Option("--scanner", help="Scanner of the library, or a TOML file.")
-    ] = None,
-    bowtie: Annotated[
-        str | None, typer.Option("--bowtie", help="Bowtie of that scanner: head, body, ...")
-    ] = None,
-    voxel_size_mm: Annotated[
-        float, typer.Option("--voxel-size-mm", help="Wanted transport voxel; 0: the CT's grid.")
-    ] = 3.0,
-    calibration: Annotated[
-        str,
-        typer.Option(
-            "--calibration", help="HU to density: schneider2000, or a .csv or .toml file."
-        ),
-    ] = "schneider2000",
-    couch: Annotated[str, typer.Option("--couch", help="remove or keep.")] = "remove",
-    extend_mm: Annotated[
-        float,
-        typer.Option("--extend-mm", help="Repeat the end slices as scatterer beyond the image."),
-    ] = 0.0,
+    protocol: Protocol = None,
+    series: Series = None,
+    organs: Organs = None,
+    organ_names: OrganNames = None,
+    segmenter: SegmenterName = None,
+    precision: Precision = None,
+    histories: Histories = None,
+    scanner: ScannerName = None,
+    bowtie: Bowtie = None,
+    voxel_size_mm: TransportVoxel = 3.0,
+    calibration: Calibration = "schneider2000",
+    couch: Couch = "remove",
+    extend_mm: Extend = 0.0,
     per_100_mas: Annotated[
         bool,
         typer.Option("--per-100-mas", help="Without CTDIvol: mGy per 100 mAs, not absolute."),
@@ -76,10 +65,7 @@ def ct_dose(
         float | None,
         typer.Option("--max-seconds", help="Give up the precision after this time (exit code 4)."),
     ] = None,
-    dose_grid: Annotated[
-        str,
-        typer.Option("--dose-grid", help="Grid of the dose files: ct, or transport (smaller)."),
-    ] = "ct",
+    dose_grid: DoseGrid = "ct",
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Only say what would be done and what memory it needs."),
@@ -106,12 +92,7 @@ def ct_dose(
     if out is None and not dry_run:
         raise typer.BadParameter("give a directory for the result", param_hint="--out")
     choose_device(device)  # refuses before any work if it is not there
-    if dose_grid not in ("ct", "transport"):
-        raise InputError(f"--dose-grid must be ct or transport, got {dose_grid!r}")
-    if couch not in ("remove", "keep"):
-        raise InputError(f"--couch must be remove or keep, got {couch!r}")
-    if segmenter not in (None, "threshold", "totalsegmentator"):
-        raise InputError(f"--segmenter must be threshold or totalsegmentator, got {segmenter!r}")
+    check_choices(couch=couch, dose_grid=dose_grid, segmenter=segmenter)
     if precision is not None and histories is not None:
         raise InputError("give either --precision or --histories")
     settings = CtSettings(

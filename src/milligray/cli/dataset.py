@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from milligray.cli.options import Json, Out, Quiet
+from milligray.cli.options import (
+    Calibration,
+    Couch,
+    Extend,
+    Histories,
+    Json,
+    Out,
+    Quiet,
+    check_choices,
+)
 
 if TYPE_CHECKING:
     from milligray.dataset.run import SetSummary
@@ -44,9 +53,7 @@ def make(
         float | None,
         typer.Option("--precision", help="Of every organ >= 10 mL (feature kinds; 0.01)."),
     ] = None,
-    histories: Annotated[
-        int | None, typer.Option("--histories", help="Photons a sample instead of a precision.")
-    ] = None,
+    histories: Histories = None,
     voxel_size_mm: Annotated[
         float | None, typer.Option("--voxel-size-mm", help="Voxel (default: the kind's).")
     ] = None,
@@ -62,13 +69,9 @@ def make(
     split: Annotated[
         str, typer.Option("--split", help="Shares of train, validation, test patients.")
     ] = "0.7,0.15,0.15",
-    calibration: Annotated[
-        str, typer.Option("--calibration", help="HU to density: a name, or a file.")
-    ] = "schneider2000",
-    couch: Annotated[str, typer.Option("--couch", help="remove or keep.")] = "remove",
-    extend_mm: Annotated[
-        float, typer.Option("--extend-mm", help="Repeat the end slices beyond the image.")
-    ] = 0.0,
+    calibration: Calibration = "schneider2000",
+    couch: Couch = "remove",
+    extend_mm: Extend = 0.0,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda or auto.")] = "cpu",
     workers: Annotated[
         int | None, typer.Option("--workers", help="Processes (default: by processors, memory).")
@@ -113,8 +116,7 @@ def make(
     text = ""
     if protocols != "own":
         text = read_distributions(None if protocols == "default" else Path(protocols))[1]
-    if couch not in ("remove", "keep"):
-        raise InputError(f"--couch must be remove or keep, got {couch!r}")
+    check_choices(couch=couch)
     if voxel_size_mm is not None and not voxel_size_mm > 0:
         raise InputError(f"--voxel-size-mm must be > 0, got {voxel_size_mm:g}")
     settings = SetSettings(

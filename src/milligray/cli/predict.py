@@ -7,7 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from milligray.cli.options import Json, Overwrite, Quiet
+from milligray.cli.options import (
+    Bowtie,
+    Calibration,
+    Couch,
+    DoseGrid,
+    Extend,
+    Json,
+    OrganNames,
+    Organs,
+    Overwrite,
+    Protocol,
+    Quiet,
+    ScannerName,
+    SegmenterName,
+    Series,
+    check_choices,
+)
 
 if TYPE_CHECKING:
     from milligray.exam.predict_settings import PredictSettings
@@ -30,29 +46,13 @@ def predict(
             "--model", help="Network: a name of --list, or a folder (default: made for the scan)."
         ),
     ] = None,
-    protocol: Annotated[
-        Path | None,
-        typer.Option("--protocol", help="Protocol file (TOML): needed for NIfTI, else overrides."),
-    ] = None,
-    series: Annotated[
-        str | None,
-        typer.Option("--series", help="Which series of the folder: UID, number or description."),
-    ] = None,
-    organs: Annotated[Path | None, typer.Option("--organs", help="Organ labels (NIfTI).")] = None,
-    organ_names: Annotated[
-        Path | None,
-        typer.Option("--organ-names", help="Names of the labels (JSON) (default: beside them)."),
-    ] = None,
-    segmenter: Annotated[
-        str | None,
-        typer.Option("--segmenter", help="Without --organs: totalsegmentator or threshold."),
-    ] = None,
-    scanner: Annotated[
-        str | None, typer.Option("--scanner", help="Scanner of the library, or a TOML file.")
-    ] = None,
-    bowtie: Annotated[
-        str | None, typer.Option("--bowtie", help="Bowtie of that scanner: head, body, ...")
-    ] = None,
+    protocol: Protocol = None,
+    series: Series = None,
+    organs: Organs = None,
+    organ_names: OrganNames = None,
+    segmenter: SegmenterName = None,
+    scanner: ScannerName = None,
+    bowtie: Bowtie = None,
     body_region: Annotated[
         str | None,
         typer.Option("--body-region", help="E.g. head_neck (default: by the labelled organs)."),
@@ -61,16 +61,10 @@ def predict(
         float | None,
         typer.Option("--voxel-size-mm", help="Voxel of the dose map (default: the network's)."),
     ] = None,
-    calibration: Annotated[
-        str, typer.Option("--calibration", help="HU to density: a name, or a .csv or .toml file.")
-    ] = "schneider2000",
-    couch: Annotated[str, typer.Option("--couch", help="remove or keep.")] = "remove",
-    extend_mm: Annotated[
-        float, typer.Option("--extend-mm", help="Repeat the end slices beyond the image.")
-    ] = 0.0,
-    dose_grid: Annotated[
-        str, typer.Option("--dose-grid", help="Grid of the dose files: ct, or transport (smaller).")
-    ] = "ct",
+    calibration: Calibration = "schneider2000",
+    couch: Couch = "remove",
+    extend_mm: Extend = 0.0,
+    dose_grid: DoseGrid = "ct",
     tables_only: Annotated[
         bool, typer.Option("--tables-only", help="No dose maps and no report, only the tables.")
     ] = False,
@@ -94,11 +88,9 @@ def predict(
         raise typer.BadParameter("give a CT", param_hint="INPUT")
     if out is None:
         raise typer.BadParameter("give a directory for the result", param_hint="--out")
-    from milligray.errors import InputError
     from milligray.exam.predict_settings import PredictSettings
 
-    if dose_grid not in ("ct", "transport"):
-        raise InputError(f"--dose-grid must be ct or transport, got {dose_grid!r}")
+    check_choices(couch=couch, dose_grid=dose_grid, segmenter=segmenter)
     settings = PredictSettings(
         voxel_size_mm=voxel_size_mm, calibration=calibration, couch=couch,  # type: ignore[arg-type]
         extend_mm=extend_mm, scanner=scanner, bowtie=bowtie, segmenter=segmenter,  # type: ignore[arg-type]
