@@ -27,10 +27,17 @@ from milligray.learn.shelf import find_network, list_networks
 from milligray.learn.validity import check_validity, scan_facts
 from milligray.segment.catalog import canonical_name
 from milligray.segment.regions import region_of_organs
-from milligray.train.network_rows import OrganRow, ScanRow
+from milligray.train.network_rows import (
+    OrganRow,
+    ScanRow,
+    read_organ_rows,
+    read_scan_rows,
+    write_rows,
+)
 from milligray.train.network_study_plot import draw_patient
 from milligray.train.scatter_net.scatter_samples import open_sample, stored_slices
 
+ORGANS, SCANS = "organs.csv", "scans.csv"
 LEAST_ML = 1.0
 MOST_BEYOND = 0.1
 """Organs with more of their mass beyond 40 mm from the beam are left out."""
@@ -47,17 +54,29 @@ def run(data: tuple[Path, ...], out: Path, options: Mapping[str, str]) -> None:
         For tables and the picture of one patient.
     options : mapping
         ``networks`` (names or folders with commas between; all that ship), ``split`` (test),
-        ``samples`` (at most so many of each set).
+        ``samples`` (at most so many of each set), ``per_patient`` (so many of each patient).
+
+    Notes
+    -----
+    Rows of every organ and scan are kept in ``organs.csv`` and ``scans.csv``; what stands there of
+    the same networks (name and hash) is not computed again, so that a run can be gone on with and a
+    further network be added.
     """
     chosen = options.get("networks", ",".join(list_networks())).split(",")
     networks = [open_network(find_network(name)) for name in chosen]
-    most = int(options["samples"]) if "samples" in options else None
-    organs: list[OrganRow] = []
-    scans: list[ScanRow] = []
+    out.mkdir(parents=True, exist_ok=True)
+    methods = {network.method for network in networks}
+    organs = [row for row in read_organ_rows(out / ORGANS) if row.method in methods]
+    scans = [row for row in read_scan_rows(out / SCANS) if row.method in methods]
     for path in data:
         training = open_set(path)
-        for name in training.samples(options.get("split", "test"))[:most]:
-            judge(training, name, networks, organs, scans)
+        for name in chosen_samples(training, options):
+            done = {row.method for row in scans if row.sample == name}
+            todo = [network for network in networks if network.method not in done]
+            if todo:
+                judge(training, name, todo, organs, scans)
+                write_rows(organs, out / ORGANS)
+                write_rows(scans, out / SCANS)
     if not organs:
         raise InputError(f"the sets hold no sample of the split {options.get('split', 'test')!r}")
     organs = common_rows(organs, [network.card.name for network in networks])
@@ -67,6 +86,17 @@ def run(data: tuple[Path, ...], out: Path, options: Mapping[str, str]) -> None:
     )
     write_tables((*tables(organs, scans), organ_table(organs)), out, header=header)
     draw_patient(median_patient(organs), out / "networks.png")
+
+
+def chosen_samples(training: TrainingSet, options: Mapping[str, str]) -> list[str]:
+    """Samples of a set that are judged."""
+    names = list(training.samples(options.get("split", "test")))
+    if "per_patient" in options:
+        of: dict[str, list[str]] = {}
+        for name in names:
+            of.setdefault(str(training.manifest["samples"][name]["patient"]), []).append(name)
+        names = [name for mine in of.values() for name in mine[: int(options["per_patient"])]]
+    return names[: int(options["samples"])] if "samples" in options else names
 
 
 def judge(
@@ -89,15 +119,15 @@ def judge(
         found = predict_dose(scan, network, body_region=region, beyond_validity=True)
         seconds = time.process_time() - started
         scans.append(ScanRow(
-            network=label, sample=name, seconds=seconds,
+            network=label, method=network.method, sample=name, seconds=seconds,
             voxel_error=_voxel_error(scan, sample, found),
         ))  # fmt: skip
         known = [k for k, organ in enumerate(found.names) if beyond[organ] <= MOST_BEYOND]
-        organs += _organ_rows(label, name, sample, found, known, is_made_for)
+        organs += _organ_rows(network, name, sample, found, known, is_made_for)
 
 
 def _organ_rows(
-    network: str,
+    network: Network,
     name: str,
     sample: Sample,
     found: Prediction,
@@ -113,7 +143,8 @@ def _organ_rows(
             continue
         truth, dose = float(arrays["organ_dose"][i]), float(found.mean_dose_mgy[k])
         rows.append(OrganRow(
-            network=network, sample=name, patient=str(sample.attributes["patient"]),
+            network=network.card.name, method=network.method, sample=name,
+            patient=str(sample.attributes["patient"]),
             organ=found.names[k], truth=truth,
             truth_sigma=truth * float(arrays["organ_relative_uncertainty"][i]), dose=dose,
             sigma=dose * float(found.total[k]),

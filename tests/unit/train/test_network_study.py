@@ -7,13 +7,19 @@ import numpy as np
 import pytest
 
 from milligray.train import network_study
-from milligray.train.network_rows import OrganRow, ScanRow
+from milligray.train.network_rows import (
+    OrganRow,
+    ScanRow,
+    read_organ_rows,
+    read_scan_rows,
+    write_rows,
+)
 from milligray.train.network_study import common_rows, median_patient, organ_table, tables
 from milligray.train.network_study_plot import draw_patient
 
 ROW = OrganRow(
-    network="a", sample="p1_000", patient="p1", organ="brain", truth=10.0, truth_sigma=0.1,
-    dose=11.0, sigma=0.6, ctdi_vol_mgy=20.0, is_made_for=True,
+    network="a", method="a@1", sample="p1_000", patient="p1", organ="brain", truth=10.0,
+    truth_sigma=0.1, dose=11.0, sigma=0.6, ctdi_vol_mgy=20.0, is_made_for=True,
 )  # fmt: skip
 
 
@@ -31,7 +37,7 @@ def rows():
 
 def test_errors_and_coverage_of_each_network():
     scans = [
-        ScanRow(network=name, sample=f"p{k}_000", seconds=seconds, voxel_error=error)
+        ScanRow(network=name, method=name, sample=f"p{k}_000", seconds=seconds, voxel_error=error)
         for name, seconds, error in (("a", 2.0, 0.05), ("b", 1.0, float("nan")))
         for k in (1, 2, 3)
     ]
@@ -46,6 +52,29 @@ def test_errors_and_coverage_of_each_network():
     assert [row["n"] for row in own.rows] == [6, 2]
     assert "| b | 3 | 1 |" in every.markdown()
     assert organ_table(rows()).rows[0]["b"] == pytest.approx(0.2)
+
+
+def test_rows_are_read_as_written(tmp_path):
+    scans = [ScanRow(network="a", method="a@1", sample="s", seconds=1.5, voxel_error=0.25)]
+    write_rows(rows(), tmp_path / "organs.csv")
+    write_rows(scans, tmp_path / "scans.csv")
+    assert read_scan_rows(tmp_path / "scans.csv") == scans
+    read = read_organ_rows(tmp_path / "organs.csv")
+    assert [(r.organ, r.is_made_for) for r in read] == [(r.organ, r.is_made_for) for r in rows()]
+    assert np.allclose([r.dose for r in read], [r.dose for r in rows()], rtol=1e-5)
+    assert read_organ_rows(tmp_path / "absent.csv") == []
+
+
+def test_samples_of_each_patient():
+    names = ("p1_000", "p1_001", "p2_000", "p2_001")
+    training = SimpleNamespace(
+        samples=lambda _: names,
+        manifest={"samples": {name: {"patient": name[:2]} for name in names}},
+    )
+    chosen = network_study.chosen_samples
+    assert chosen(training, {}) == list(names)
+    assert chosen(training, {"per_patient": "1"}) == ["p1_000", "p2_000"]
+    assert chosen(training, {"per_patient": "1", "samples": "1"}) == ["p1_000"]
 
 
 def test_only_organs_that_all_networks_know_are_compared():
@@ -87,7 +116,7 @@ def test_organs_out_of_reach_and_small_ones_are_left_out(monkeypatch):
     ):  # fmt: skip
         monkeypatch.setattr(network_study, name, lambda *_, _value=value, **__: _value)
     organs, scans = [], []
-    network_study.judge(None, "p1_000", [SimpleNamespace(card=card)], organs, scans)
+    network_study.judge(None, "p1_000", [SimpleNamespace(card=card, method="a@1")], organs, scans)
     (row,) = organs
     assert (row.organ, row.dose, row.is_made_for) == ("brain", 11.0, False)
     assert row.sigma == pytest.approx(0.55)
