@@ -17,7 +17,7 @@ from milligray.train.scatter_net.scatter_fit import (
     ScatterFit,
     as_batch,
 )
-from milligray.train.scatter_net.scatter_samples import ScatterSample
+from milligray.train.scatter_net.scatter_samples import ScatterSample, within_reach
 from milligray.train.settings import FitSettings
 
 SHAPE = (9, 12, 14)
@@ -124,3 +124,12 @@ def test_an_untrained_network_is_nearly_the_guess() -> None:
     with torch.no_grad():
         found = module.network(blocks.fields)
     assert torch.abs(found - torch.tensor(START)).max() < 0.3
+
+
+def test_cubes_far_from_the_beam_can_be_left_out() -> None:
+    one = sample(1)
+    one.primary_energy[:, 4:] = 0.0  # slices 0 to 3 are lit
+    near = within_reach(one, 16.0)
+    kept = near.weight.sum(axis=(0, 2, 3)) > 0
+    assert kept.tolist() == [True] * 6 + [False] * 3
+    np.testing.assert_array_equal(near.weight[:, :6], one.weight[:, :6])

@@ -28,6 +28,7 @@ CHANNELS = (
     *(f"light_{s:g}_mm_over_guess" for s in LIGHT_MM),
     "log_first_8_mm_over_guess", "log_primary_over_guess", "bone_ratio", "mean_energy",
 )  # fmt: skip
+HARDNESS_LIMITS = (0.5, 2.0)
 _LEAST_GUESS = 1e-6
 _TINY = 1e-30
 
@@ -99,9 +100,10 @@ def scatter_channels(
     thrice = matter * second[SECOND_MM.index(FREE_PATH_MM)]
     lit = primary[0] > 0.0
     hardness = np.divide(primary[1], primary[0], out=np.full_like(guess, bone_ratio), where=lit)
+    hardness = np.clip(hardness / bone_ratio, *HARDNESS_LIMITS)  # far from the beam it is rounding
     ones = np.ones_like(guess)
     planes = [
-        water, bone, body, primary[0] / guess, hardness / bone_ratio,
+        water, bone, body, primary[0] / guess, hardness,
         *(one / guess for one in first), *(one / guess for one in second),
         *(spread(what, s) for what in (water, bone, body) for s in TISSUE_MM),
         *(spread(thrice, s) / guess for s in THIRD_MM),

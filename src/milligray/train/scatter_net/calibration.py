@@ -22,7 +22,7 @@ LEVEL = 0.95
 """Share of the organs that k = 2 is to cover."""
 LEAST_ML = 1.0
 WIDE_MM = 100.0
-EVERY = 3
+EVERY = 6
 """Of the training scans, one in so many."""
 
 

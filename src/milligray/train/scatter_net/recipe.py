@@ -26,7 +26,11 @@ from milligray.train.modules.scatter_mlp import ScatterMlpConfig
 from milligray.train.recipes import recipe
 from milligray.train.scatter_net.calibration import calibrated
 from milligray.train.scatter_net.scatter_fit import ScatterBlocks, ScatterFit, as_batch
-from milligray.train.scatter_net.scatter_samples import ScatterSample, prepare_samples
+from milligray.train.scatter_net.scatter_samples import (
+    ScatterSample,
+    prepare_samples,
+    within_reach,
+)
 from milligray.train.settings import FitSettings
 
 SYSTEM = "scatter-net"
@@ -36,6 +40,8 @@ OPTIONS = {
     "members": "members of the ensemble (5)",
     "width": "units of the hidden layers (64)",
     "without": "first words of channels that are hidden from the network, for ablations",
+    "reach_mm": "cubes count up to so far beyond the beam along z (all that the sets hold)",
+    "also": "a further set, of whose patients only those of training serve, and only the fit",
     "cache": "folder of prepared samples (OUT/cache)",
 }
 DEFAULTS = {"epochs": 30, "patience": 0, "learning_rate": 3e-3, "batch_size": 128}
@@ -84,6 +90,11 @@ def train_scatter_net(
     validation = prepare_samples(sets, cache, ("validation",))
     if not train or not validation:
         raise InputError("the sets need finished samples of training and of validation patients")
+    train += prepare_samples(_further(options), cache, ("train",))
+    if "reach_mm" in options:
+        reach_mm = float(options["reach_mm"])
+        train = [within_reach(sample, reach_mm) for sample in train]
+        validation = [within_reach(sample, reach_mm) for sample in validation]
     blocks = ScatterBlocks(train), ScatterBlocks(validation)
     center, scale = blocks[0].standardization()
     hidden = tuple(word for word in options.get("without", "").split(",") if word)
@@ -168,7 +179,10 @@ def _card(
         ),),
         normalization={
             "guess_weights": GUESS_WEIGHTS, "voxel_size_mm": 4.0, "regrid": True,
-            "taught_mm": min(float(open_set(p).manifest["settings"]["margin_mm"]) for p in sets),
+            "taught_mm": min(
+                float(options.get("reach_mm", "inf")),
+                *(float(open_set(p).manifest["settings"]["margin_mm"]) for p in sets),
+            ),
         },
         validity=Validity(
             ranges={"tube_voltage_kv": (kv[0], kv[-1]), "pixel_size_mm": (0.3, 6.0)},
@@ -180,7 +194,7 @@ def _card(
             groups=[str(s.facts["patient"]) for s in both],
         ),
         data={
-            "sets": [_about(path) for path in sets],
+            "sets": [_about(path) for path in (*sets, *_further(options))],
             "patients": {
                 "train": sorted({str(s.facts["patient"]) for s in train}),
                 "validation": sorted({str(s.facts["patient"]) for s in validation}),
@@ -189,7 +203,11 @@ def _card(
         },
         training={
             "command": "milligray train scatter-net --data SET... --out DIR"
-            + "".join(f" --option {k}={v}" for k, v in options.items() if k != "cache"),
+            f" --epochs {settings.epochs}"
+            + "".join(
+                f" --option {k}={'SET' if k == 'also' else v}"
+                for k, v in options.items() if k != "cache"
+            ),
             "settings": settings.document(), "members": [f.document() for f in fits],
             "versions": {p: importlib.metadata.version(p) for p in ("torch", "pytorch-lightning")}
             | {"python": sys.version.split()[0]},
@@ -197,6 +215,10 @@ def _card(
         },
         notes=("not for clinical decisions",),
     )  # fmt: skip
+
+
+def _further(options: Mapping[str, str]) -> tuple[Path, ...]:
+    return (Path(options["also"]),) if "also" in options else ()
 
 
 def _about(path: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Samples of the scatter network: what it is given, and what it must find."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,11 @@ from milligray.dataset.uncertainty import FLOOR_OF_REFERENCE
 from milligray.errors import InputError
 from milligray.learn.inputs.basis_materials import basis_densities, basis_fractions
 from milligray.learn.inputs.coarse_grid import averaged
-from milligray.learn.inputs.scatter_inputs import ScatterInputs, scatter_inputs
+from milligray.learn.inputs.scatter_inputs import (
+    VOXEL_SIZE_MM,
+    ScatterInputs,
+    scatter_inputs,
+)
 from milligray.learn.predictors.scatter_net import domain_features
 from milligray.learn.scan import Scan
 from milligray.typing import BoolArray, FloatArray
@@ -22,6 +26,7 @@ from milligray.typing import BoolArray, FloatArray
 KIND = "dose-maps"
 BONE_FROM = 0.1
 """Share of cortical bone, of a tissue's absorption, from which on a voxel counts as bone."""
+LIT_SHARE = 0.1
 LEAST_MASS = 0.1
 """Density of the body in a cube, and of either tissue in it, below which it is not judged."""
 _ARRAYS = ("channels", "guess", "absorbing", "primary_energy", "energy", "sigma", "weight",
@@ -156,6 +161,21 @@ def scatter_sample(scan: Scan, inputs: ScatterInputs, sample: Sample) -> Scatter
                         "kind_of_anatomy", "mean_diameter_mm")
         },
     )  # fmt: skip
+
+
+def within_reach(sample: ScatterSample, reach_mm: float) -> ScatterSample:
+    """Sample whose cubes count only up to a distance beyond the beam along z.
+
+    A slice of cubes is lit if the primary beam brings a tenth of its energy.
+    """
+    primary, energy = (
+        (values * sample.weight).sum(axis=(0, 2, 3), dtype=np.float64)
+        for values in (sample.primary_energy, sample.energy)
+    )
+    lit = np.flatnonzero(primary > LIT_SHARE * energy)
+    away = np.abs(np.arange(primary.size)[:, None] - lit[None]).min(axis=1, initial=10**6)
+    near = (away * VOXEL_SIZE_MM <= reach_mm).astype(np.float32)
+    return replace(sample, weight=sample.weight * near[:, None, None])
 
 
 def stored_slices(scan: Scan, sample: Sample) -> slice:
