@@ -18,7 +18,7 @@ OPTIONS = {"members": "2", "folds": "2", "radiomics": "2", "name": "small"}
 
 def trained(table: OrganTable, out: Path, monkeypatch: pytest.MonkeyPatch, **options: str) -> Path:
     monkeypatch.setattr(recipe_radiomics_fcn, "read_organ_table", lambda *_, **__: table)
-    monkeypatch.setattr(recipe_radiomics_fcn, "_about", lambda path: {"name": path.name})
+    monkeypatch.setattr(recipe_radiomics_fcn, "about_set", lambda path: {"name": path.name})
     settings = FitSettings(folder=out / "fit", epochs=8, batch_size=32, learning_rate=3e-3)
     return train_radiomics_fcn((out,), out, settings, OPTIONS | options)
 

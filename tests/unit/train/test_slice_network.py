@@ -102,7 +102,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("net")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipe_slice_mlp, "read_slice_sets", lambda *_, **__: made_up_set())
-        patch.setattr(recipe_slice_mlp, "_about", lambda path: {"name": path.name})
+        patch.setattr(recipe_slice_mlp, "about_set", lambda path: {"name": path.name})
         patch.setattr(recipe_slice_mlp, "_beams", lambda _: {"tube_voltage_kv": (120.0,)})
         settings = FitSettings(folder=out / "fit", epochs=3, batch_size=64, learning_rate=4e-3)
         options = {"members": "2", "folds": "2", "name": "small", "test": "yes"}

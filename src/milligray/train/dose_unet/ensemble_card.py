@@ -1,6 +1,5 @@
 """Card of a dose U-Net ensemble, and its calibration on validation patients."""
 
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from milligray.learn.inputs.dose_unet_inputs import (
     TISSUE_KNOTS,
 )
 from milligray.learn.network import open_network
+from milligray.train.card_of_fit import common_fields
 from milligray.train.dose_unet.organs import (
     SUM,
     OrganResult,
@@ -26,7 +26,7 @@ from milligray.train.dose_unet.organs import (
 from milligray.train.dose_unet.patches import DoseCase
 from milligray.train.dose_unet.samples import Prepared
 from milligray.train.fit import Fitted
-from milligray.train.output import file_hashes, training_document
+from milligray.train.output import training_document
 from milligray.train.settings import FitSettings
 
 SYSTEM = "dose-unet"
@@ -47,15 +47,14 @@ def make_card(
     fits: Mapping[str, Fitted],
 ) -> ModelCard:
     """Card of the networks in a folder, not yet calibrated."""
-    files = file_hashes(target)
+    fields = common_fields(target, SYSTEM)
     image = ("batch", "z", "y", "x")
     cases = {"train": prepared.train, "validation": prepared.validation}
     learnt = (*prepared.train, *prepared.validation)
     kv = sorted({case.tube_voltage_kv for case in learnt})
     return ModelCard(
-        name=target.name, version=importlib.metadata.version("milligray"), system=SYSTEM,
+        **fields, members=tuple(sorted(fields["files"])),
         title="CT dose map with its uncertainty: ensemble of 3-D U-Nets",
-        license="Apache-2.0", files=files, members=tuple(sorted(files)),
         inputs=(
             ArraySpec(
                 name="channels", shape=("batch", len(CHANNELS), "z", "y", "x"), unit="",
@@ -104,7 +103,6 @@ def make_card(
             is_finished=all(one.is_finished for one in fits.values()),
         ),
         references=REFERENCES,
-        notes=("not for clinical decisions",),
     )  # fmt: skip
 
 

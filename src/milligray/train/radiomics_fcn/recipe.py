@@ -1,7 +1,5 @@
 """Recipe of radiomics-fcn: a rule of physics and an ensemble of fully connected networks."""
 
-import csv
-import importlib.metadata
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from milligray.dataset.reader import open_set
 from milligray.errors import InputError
 from milligray.evaluate.errors_of_values import (
     coefficient_of_determination,
@@ -23,9 +20,10 @@ from milligray.learn.card import ArraySpec, ModelCard, Validity, write_card
 from milligray.learn.domain import fit_domain
 from milligray.learn.network import open_network
 from milligray.learn.predictors.radiomics_fcn import INPUT, OUTPUTS, SYSTEM, organ_doses
+from milligray.train.card_of_fit import about_set, common_fields, write_member_losses
 from milligray.train.export import export_onnx
 from milligray.train.modules.fully_connected import WithVariance
-from milligray.train.output import file_hashes, training_document
+from milligray.train.output import training_document
 from milligray.train.radiomics_fcn.organ_network import (
     OrganNetwork,
     OrganNetworkConfig,
@@ -115,7 +113,7 @@ def train_radiomics_fcn(
     target = out / options.get("name", SYSTEM)
     target.mkdir(parents=True, exist_ok=True)
     _export(network, learning, target)
-    _write_history(network, target / "history.csv")
+    write_member_losses(network.history, target / "history.csv")
     metrics = {
         f"organs, {n_folds} folds by patient": organ_rows(learning, dose, temperature * sigma)
     }
@@ -212,14 +210,6 @@ def _export(network: OrganNetwork, table: OrganTable, target: Path) -> None:
         )  # fmt: skip
 
 
-def _write_history(network: OrganNetwork, path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["epoch", *(f"member_{m}_loss" for m in range(len(network.members)))])
-        for epoch, losses in enumerate(zip(*network.history, strict=True), start=1):
-            writer.writerow([epoch, *(f"{loss:.6g}" for loss in losses)])
-
-
 def _card(
     network: OrganNetwork, table: OrganTable, target: Path, sets: tuple[Path, ...],
     options: Mapping[str, str], metrics: Mapping[str, Any],
@@ -227,11 +217,10 @@ def _card(
     normalization = network.normalization
     values = normalization.features(table.features)
     kv = table.features.column("tube_voltage_kv")
-    files = file_hashes(target)
+    fields = common_fields(target, SYSTEM)
     return ModelCard(
-        name=target.name, version=importlib.metadata.version("milligray"), system=SYSTEM,
+        **fields, members=tuple(fields["files"]),
         title="CT organ doses: rule of physics and fully connected ensemble on radiomics",
-        license="Apache-2.0", files=files, members=tuple(files),
         inputs=(ArraySpec(
             name=INPUT, shape=("batch", len(normalization.columns) + len(normalization.organs)),
             unit="", description="standardized physics and radiomics features, organ as 0 or 1",
@@ -261,20 +250,12 @@ def _card(
             for organ in table.organ_names
         },
         data={
-            "sets": [_about(path) for path in sets],
+            "sets": [about_set(path) for path in sets],
             "patients": {
                 split: sorted(set(table.patients[table.splits == split]))
                 for split in ("train", "validation")
             },
             "rows": len(table),
         },
-        metrics=metrics, references=REFERENCES, notes=("not for clinical decisions",),
+        metrics=metrics, references=REFERENCES,
     )  # fmt: skip
-
-
-def _about(path: Path) -> dict[str, Any]:
-    manifest = open_set(path).manifest
-    return {
-        "name": path.name, "kind": manifest["kind"], "settings": manifest["settings"],
-        "sha256": manifest.get("set_sha256"), "derived_from": manifest.get("derived_from"),
-    }  # fmt: skip

@@ -1,7 +1,5 @@
 """Recipe of slice-mlp: organs in slices, a rule of physics and small networks in one file."""
 
-import csv
-import importlib.metadata
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,8 +22,9 @@ from milligray.learn.predictors.slice_mlp import (
     SYSTEM,
     slice_doses,
 )
+from milligray.train.card_of_fit import about_set, common_fields, write_member_losses
 from milligray.train.export import export_onnx
-from milligray.train.output import file_hashes, training_document
+from milligray.train.output import training_document
 from milligray.train.recipes import recipe
 from milligray.train.settings import FitSettings
 from milligray.train.slice_mlp.slice_network import (
@@ -105,7 +104,7 @@ def train_slice_mlp(
     target = out / options.get("name", "slice-mlp-head-neck")
     target.mkdir(parents=True, exist_ok=True)
     _export(network, learning, target)
-    _write_history(losses, target / "history.csv")
+    write_member_losses(losses, target / "history.csv")
     fits = {"all members and folds": {"seconds": time.perf_counter() - started}}
     card = replace(
         _card(learning, held_out, target, sets, options),
@@ -177,14 +176,6 @@ def _export(network: SliceNetwork, table: SliceSet, target: Path) -> None:
     )  # fmt: skip
 
 
-def _write_history(losses: list[list[float]], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["epoch", *(f"member_{m}_loss" for m in range(len(losses)))])
-        for epoch, one in enumerate(zip(*losses, strict=True), start=1):
-            writer.writerow([epoch, *(f"{loss:.6g}" for loss in one)])
-
-
 def _deviations(table: SliceSet, held_out: FloatArray) -> dict[str, float]:
     """By organ: half the error of the organ dose that 95 % of the held-out scans do not exceed."""
     _, organ, found = table.organ_dose(held_out)
@@ -213,9 +204,8 @@ def _card(
             means / np.bincount(of, one.mass_g)[:, None], DOMAIN, groups=groups
         )
     return ModelCard(
-        name=target.name, version=importlib.metadata.version("milligray"), system=SYSTEM,
+        **common_fields(target, SYSTEM),
         title="CT organ doses slice by slice: rule of physics and small networks",
-        license="Apache-2.0", files=file_hashes(target),
         inputs=(
             ArraySpec(name=INPUTS[0], shape=("batch", len(ROW)), unit="",
                       description="columns of learn.inputs.slice_rows, not standardized"),
@@ -239,8 +229,8 @@ def _card(
             ),
         ),
         domains=domains,
-        data={"sets": [_about(path) for path in sets], "patients": patients, "rows": len(table)},
-        references=REFERENCES, notes=("not for clinical decisions",),
+        data={"sets": [about_set(path) for path in sets], "patients": patients, "rows": len(table)},
+        references=REFERENCES,
     )  # fmt: skip
 
 
@@ -255,11 +245,3 @@ def _beams(sets: tuple[Path, ...]) -> dict[str, tuple[float | str, ...]]:
             for fact, values in found.items():
                 values.add(float(about[fact]) if fact in numbers else str(about[fact]))
     return {fact: tuple(sorted(values, key=str)) for fact, values in found.items()}
-
-
-def _about(path: Path) -> dict[str, Any]:
-    manifest = open_set(path).manifest
-    return {
-        "name": path.name, "kind": manifest["kind"], "settings": manifest["settings"],
-        "sha256": manifest.get("set_sha256"),
-    }  # fmt: skip
