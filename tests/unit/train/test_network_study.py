@@ -1,6 +1,8 @@
 """All networks on the same scans: the same organs for all, and what each is made for apart."""
 
+import runpy
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -121,3 +123,8 @@ def test_organs_out_of_reach_and_small_ones_are_left_out(monkeypatch):
     assert (row.organ, row.dose, row.is_made_for) == ("brain", 11.0, False)
     assert row.sigma == pytest.approx(0.55)
     assert np.isnan(scans[0].voxel_error)
+
+
+def test_the_committed_page_is_the_one_of_the_committed_rows():
+    tool = runpy.run_path(str(Path(__file__).parents[3] / "tools" / "write_networks_page.py"))
+    assert tool["new_page"]() == tool["PAGE"].read_text(encoding="utf-8")
