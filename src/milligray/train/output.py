@@ -134,4 +134,8 @@ def training_document(
 
 def _without_folders(words: list[str]) -> list[str]:
     """Command line with names instead of paths: a card tells nothing of the machine."""
-    return [Path(word).name if word.startswith(("/", "~", ".")) else word for word in words]
+    return ["=".join(_name(part) for part in word.split("=", 1)) for word in words]
+
+
+def _name(word: str) -> str:
+    return Path(word).name if word.startswith(("/", "~", ".")) else word

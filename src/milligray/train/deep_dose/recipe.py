@@ -133,7 +133,11 @@ def train_deep_dose(
                 ),
             },
             training=training_document(
-                settings, {"network": fitted.document()}, options=dict(options),
+                settings, {"network": fitted.document()},
+                options={
+                    key: Path(value).name if key == "init" else value
+                    for key, value in options.items() if key != "cache"
+                },
                 network=asdict(config_of(options)), onnx_difference=difference,
             ),
             references=REFERENCES, notes=("not for clinical decisions",),
