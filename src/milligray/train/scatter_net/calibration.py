@@ -16,14 +16,13 @@ from milligray.learn.predictors.scatter_net import (
     share_beyond,
     taught_beyond_mm,
 )
-from milligray.train.scatter_net.scatter_samples import open_sample
+from milligray.train.scatter_net.scatter_samples import open_sample, stored_name
 
 LEVEL = 0.95
 """Share of the organs that k = 2 is to cover."""
 LEAST_ML = 1.0
-WIDE_MM = 100.0
-EVERY = 6
-"""Of the training scans, one in so many."""
+LEAST_BEYOND, EVERY = 5, 3
+"""Organs beyond the reach that are enough; of the training scans, one in so many."""
 
 
 def calibrated(card: ModelCard, network: Network, sets: tuple[Path, ...]) -> ModelCard:
@@ -33,16 +32,15 @@ def calibrated(card: ModelCard, network: Network, sets: tuple[Path, ...]) -> Mod
     -----
     ``organ_temperature`` makes k = 2 cover 95 % of the organs of validation patients (of at least
     1 mL, within reach of the training: `share_beyond` 0), `temperature_of`;
-    ``relative_error_beyond`` is the root mean square error of organs wholly beyond it; where the
-    sets hold truth close to the beam only (less than `WIDE_MM`), of training patients too, since no
-    cube there was ever in a loss. Wider sets have hardly an organ beyond: their scans are not gone
-    through again.
+    ``relative_error_beyond`` is the root mean square error of organs wholly beyond it; of training
+    patients too where the others have fewer than `LEAST_BEYOND`, since no cube there was in a loss.
     """
     rows: list[dict[str, Any]] = []
-    is_wide = taught_beyond_mm(card) >= WIDE_MM
-    for path in sets:
-        training = open_set(path)
-        for split in ("validation",) if is_wide else ("train", "validation"):
+    for split in ("validation", "train"):
+        if sum(row["beyond"] > 0.9 for row in rows) >= LEAST_BEYOND:
+            break
+        for path in sets:
+            training = open_set(path)
             for sample in training.samples(split)[:: 1 if split == "validation" else EVERY]:
                 rows += [row | {"split": split} for row in judged_sample(training, sample, network)]
     beyond = np.array([row["relative_error"] for row in rows if row["beyond"] > 0.9])
@@ -126,11 +124,12 @@ def judged_sample(training: TrainingSet, name: str, network: Network) -> list[di
     beyond = share_beyond(scan, taught_beyond_mm(network.card))
     rows = []
     for i, organ in enumerate(found.names):
-        dose, true = float(found.mean_dose_mgy[i]), float(truth[organ])
+        stored = stored_name(organ)
+        dose, true = float(found.mean_dose_mgy[i]), float(truth[stored])
         rows.append({
             "sample": name, "patient": str(sample.attributes["patient"]), "organ": organ,
-            "volume_ml": float(volume[organ]), "dose_mgy": dose, "truth_mgy": true,
-            "truth_sigma": float(noise[organ]), "relative_error": dose / true - 1.0,
+            "volume_ml": float(volume[stored]), "dose_mgy": dose, "truth_mgy": true,
+            "truth_sigma": float(noise[stored]), "relative_error": dose / true - 1.0,
             "total": float(found.total[i]), "aleatoric": float(found.aleatoric[i]),
             "epistemic": float(found.epistemic[i]), "beyond": float(beyond[i]),
         })  # fmt: skip

@@ -115,6 +115,11 @@ def open_sample(training: TrainingSet, name: str) -> tuple[Scan, Sample]:
     return scan, sample
 
 
+def stored_name(organ: str) -> str:
+    """Name of an organ as sets hold it: the first 64 bytes."""
+    return organ.encode()[:64].decode(errors="ignore")
+
+
 def make_sample(training: TrainingSet, name: str) -> ScatterSample:
     """Bring a sample of a set of dose maps to the network's cubes."""
     scan, sample = open_sample(training, name)

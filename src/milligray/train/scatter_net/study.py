@@ -31,7 +31,7 @@ from milligray.learn.predictors.scatter_net import (
 )
 from milligray.learn.scan import Scan
 from milligray.learn.shelf import find_network
-from milligray.train.scatter_net.scatter_samples import open_sample, stored_slices
+from milligray.train.scatter_net.scatter_samples import open_sample, stored_name, stored_slices
 from milligray.train.scatter_net.tissue_bias import tissue_sums, tissue_table
 from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Grid
@@ -85,7 +85,7 @@ def _judge(
     rows = {n: i for i, n in enumerate(names)}
     beyond = share_beyond(scan, taught_beyond_mm(network.card))
     for i, organ in enumerate(found.names):
-        row = rows[organ]
+        row = rows[stored_name(organ)]
         truth = float(sample.arrays["organ_dose"].values[row])
         if sample.arrays["organ_volume"].values[row] < LEAST_ML:
             continue
