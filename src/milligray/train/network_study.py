@@ -53,7 +53,8 @@ def run(data: tuple[Path, ...], out: Path, options: Mapping[str, str]) -> None:
     out : Path
         For tables and the picture of one patient.
     options : mapping
-        ``networks`` (names or folders with commas between; all that ship), ``split`` (test),
+        ``networks`` (names or folders with commas between; all that ship), ``split`` (test); of
+        other parts of the body they are left out,
         ``samples`` (at most so many of each set), ``per_patient`` (so many of each patient).
 
     Notes
@@ -79,7 +80,7 @@ def run(data: tuple[Path, ...], out: Path, options: Mapping[str, str]) -> None:
                 write_rows(scans, out / SCANS)
     if not organs:
         raise InputError(f"the sets hold no sample of the split {options.get('split', 'test')!r}")
-    organs = common_rows(organs, [network.card.name for network in networks])
+    organs = common_rows(organs, list(dict.fromkeys(row.network for row in scans)))
     header = (
         f"# Shipped networks on the same scans\n\nOrgans of {LEAST_ML:g} mL and more that all"
         " networks know and that lie within 40 mm of the beam."
@@ -112,6 +113,8 @@ def judge(
     beyond = dict(zip(scan.weights.names, share_beyond(scan), strict=True))
     for network in networks:
         label = network.card.name
+        if region not in network.card.validity.allowed.get("body_region", (region,)):
+            continue
         is_made_for = not check_validity(
             network.card, **(scan_facts(scan) | {"body_region": region})
         )

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from milligray.learn.card import Validity
 from milligray.train import network_study
 from milligray.train.network_rows import (
     OrganRow,
@@ -111,14 +112,17 @@ def test_organs_out_of_reach_and_small_ones_are_left_out(monkeypatch):
         names=names, mean_dose_mgy=np.array([11.0, 21.0, 1.0]), total=np.full(3, 0.05),
         refusals=(), dose_mgy=None,
     )  # fmt: skip
-    card = SimpleNamespace(name="a")
+    card = SimpleNamespace(name="a", validity=Validity(allowed={"body_region": ("head_neck",)}))
+    torso = SimpleNamespace(name="b", validity=Validity(allowed={"body_region": ("chest",)}))
     for name, value in (
         ("open_sample", (scan, sample)), ("share_beyond", np.array([0.0, 0.0, 0.9])),
         ("scan_facts", {}), ("check_validity", ("another beam",)), ("predict_dose", found),
     ):  # fmt: skip
         monkeypatch.setattr(network_study, name, lambda *_, _value=value, **__: _value)
     organs, scans = [], []
-    network_study.judge(None, "p1_000", [SimpleNamespace(card=card, method="a@1")], organs, scans)
+    networks = [SimpleNamespace(card=one, method="a@1") for one in (card, torso)]
+    network_study.judge(None, "p1_000", networks, organs, scans)
+    assert len(scans) == 1
     (row,) = organs
     assert (row.organ, row.dose, row.is_made_for) == ("brain", 11.0, False)
     assert row.sigma == pytest.approx(0.55)
