@@ -34,7 +34,7 @@ def far_warning(scan: Scan, beyond: FloatArray, taught_mm: float) -> tuple[str, 
         return ()
     return (
         (
-            f"{', '.join(far)}: more than {taught_mm:g} mm beyond the beam, where the network was not"
-            " taught; uncertainty widened, use Monte Carlo if these organs matter"
+            f"{', '.join(far)}: more than {taught_mm:g} mm beyond the beam, where the network was"
+            " not taught; uncertainty widened, use Monte Carlo if these organs matter"
         ),
     )

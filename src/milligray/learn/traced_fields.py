@@ -32,13 +32,16 @@ def traced_fields(field: FanField, planes: int, correction: Correction) -> Field
         found = place_of(turned, plane, planes // 2)
         if found is None:
             return None
-        body = found.cut(turned.body.astype(np.float32)) > 0
+        # the whole slab, as in training: channels are relative to means over it
+        whole = found.widened(turned)
+        body = whole.cut(turned.body.astype(np.float32)) > 0
         traced = traced_position(
-            field, found.grid, found.cut(turned.attenuating), body,
+            field, whole.grid, whole.cut(turned.attenuating), body,
             isocenter_mm=turned.isocenter_mm, z_mm=found.z_mm,
         )  # fmt: skip
         if traced is None:
             return None
+        traced = traced.part((slice(None), *found.place[1:]))
         return PositionFields(
             values=scatter_mgy(traced, correction(traced)), place=found.place, inside=found.inside
         )

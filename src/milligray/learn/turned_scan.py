@@ -1,6 +1,6 @@
 """A patient turned to the tube at one angle, and what each position of the tube sees of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -109,6 +109,17 @@ class PositionPlace:
     z_mm: float
     place: tuple[slice, slice, slice]
     inside: slice
+
+    def widened(self, turned: TurnedScan) -> "PositionPlace":
+        """The same slab with all of its rows and columns."""
+        _, depth, lateral = turned.grid.shape
+        x0, y0, _ = (float(v) for v in turned.grid.to_lps_mm([0, 0, 0]))
+        z0 = float(self.grid.axis_centers_mm(0)[0])
+        grid = Grid.from_spacing(
+            (self.grid.shape[0], depth, lateral), self.grid.spacing_mm, origin_lps_mm=(x0, y0, z0)
+        )
+        place = (self.place[0], slice(0, depth), slice(0, lateral))
+        return replace(self, grid=grid, place=place)
 
     def cut(self, values: FloatArray) -> FloatArray:
         """Part of an array of shape (..., *turned.grid.shape), 0 beyond the image."""

@@ -59,6 +59,33 @@ def reach_voxels(patient: Patient, voxel_size_mm: float, isocenter_mm: tuple[flo
     return 2 * max(1, math.ceil(reach / voxel_size_mm))
 
 
+def tracing_shape(
+    patient: Patient,
+    stored_zyx: tuple[int, int, int],
+    voxel_size_mm: float,
+    isocenter_mm: tuple[float, float],
+) -> tuple[int, int, int]:
+    """Shape (z, depth, lateral) of the slab in which a position of a patient is traced.
+
+    Parameters
+    ----------
+    patient : Patient
+    stored_zyx : (z, depth, lateral)
+        Slab of the training set.
+    voxel_size_mm : float [mm]
+    isocenter_mm : (x, y) [mm]
+
+    Notes
+    -----
+    At least the stored slab, and all of the body at every angle: shoulders that a slab cuts off
+    still lie between the tube and the rest. Training and prediction take the same, for channels
+    are relative to means over the slab.
+    """
+    least = reach_voxels(patient, voxel_size_mm, isocenter_mm)
+    depth, lateral = (n + 2 * max(0, (least - n + 1) // 2) for n in stored_zyx[1:])
+    return stored_zyx[0], depth, lateral
+
+
 def rotated_patient(
     patient: Patient, grid: Grid, *, isocenter_mm: tuple[float, float], angle_rad: float
 ) -> Patient:

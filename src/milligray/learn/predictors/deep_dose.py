@@ -12,7 +12,7 @@ from milligray.learn.inputs.basis_materials import basis_densities
 from milligray.learn.inputs.cylinder_dose import cylinder_dose
 from milligray.learn.inputs.position_channels import CHANNELS, position_channels
 from milligray.learn.inputs.primary_field import primary_kerma_mgy
-from milligray.learn.inputs.slab import reach_voxels, slab_grid
+from milligray.learn.inputs.slab import reach_voxels, slab_grid, tracing_shape
 from milligray.learn.inputs.traced_position import TRACED_CHANNELS
 from milligray.learn.network import Network
 from milligray.learn.position_superposition import (
@@ -136,10 +136,9 @@ def scan_dose_mgy(
     depth, lateral, n_z = (int(n) for n in card.normalization["slab_shape"])
     size = float(card.normalization["voxel_size_mm"])
     patient, source = scan.patient, scan.source
-    # all of the body at every angle: what lies between the tube and an organ must not be cut off
-    wide = reach_voxels(patient, size, source.isocenter_lps_mm)
     if inputs_of(card) == "cylinder":
         slab = slab_grid((n_z, depth, lateral), size, (0.0, 0.0), 0.0)
+        wide = reach_voxels(patient, size, source.isocenter_lps_mm)
         if wide > min(depth, lateral):
             raise InputError(
                 f"the patient reaches {0.5 * wide * size:.0f} mm from the axis, beyond the slab of"
@@ -155,7 +154,8 @@ def scan_dose_mgy(
         fields = cylinder_fields(cylinder, log_ratio)
         dose = superpose(patient, source, slab, fields, settings, currents=currents)[:, 0]
         return np.asarray(dose * scan.photons, dtype=np.float32)
-    slab = slab_grid((n_z, wide, wide), size, (0.0, 0.0), 0.0)
+    shape = tracing_shape(patient, (n_z, depth, lateral), size, source.isocenter_lps_mm)
+    slab = slab_grid(shape, size, (0.0, 0.0), 0.0)
     fields = traced_fields(source.field, n_z, lambda traced: ask(traced.channels))
     scatter = superpose(
         patient, source, slab, fields, settings, n_fields=N_FIELDS, currents=currents

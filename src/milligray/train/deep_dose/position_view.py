@@ -18,7 +18,7 @@ from milligray.learn.inputs.position_channels import (
     isocenter_dose,
     position_channels,
 )
-from milligray.learn.inputs.slab import reach_voxels, rotated_patient, slab_grid
+from milligray.learn.inputs.slab import rotated_patient, slab_grid, tracing_shape
 from milligray.learn.inputs.traced_position import (
     TRACED_CHANNELS,
     TracedPosition,
@@ -98,10 +98,7 @@ def open_positions(path: Path, sample: Sample) -> Callable[[int, Box], Traced]:
     arrays = {name: sample.arrays[name].values for name in ("position_z", "position_angle", "body")}
     size = float(about["spacing_zyx_mm"][0])
     stored = arrays["body"].shape[1:]
-    # shoulders that the stored slab cuts off still lie between the tube and the rest
-    least = reach_voxels(scan.patient, size, iso)
-    depth, lateral = (n + 2 * max(0, (least - n + 1) // 2) for n in stored[1:])
-    wide = (stored[0], depth, lateral)
+    wide = tracing_shape(scan.patient, stored, size, iso)
     first = [(w - n) // 2 for w, n in zip(wide, stored, strict=True)]
 
     def look(n: int, box: Box) -> Traced:

@@ -8,13 +8,24 @@ import pytest
 from milligray.learn.inputs.basis_materials import basis_coefficients_cm2_g, basis_densities
 from milligray.learn.inputs.position_primary import position_primary_mgy
 from milligray.learn.inputs.primary_field import primary_kerma_mgy
-from milligray.learn.inputs.slab import reach_voxels, slab_grid
-from milligray.learn.inputs.traced_position import TRACED_CHANNELS, scatter_mgy, traced_position
+from milligray.learn.inputs.slab import (
+    reach_voxels,
+    rotated_patient,
+    slab_grid,
+    tracing_shape,
+)
+from milligray.learn.inputs.traced_position import (
+    TRACED_CHANNELS,
+    TracedPosition,
+    scatter_mgy,
+    traced_position,
+)
 from milligray.learn.position_superposition import (
     PositionFields,
     SuperpositionSettings,
     superpose,
 )
+from milligray.learn.traced_fields import traced_fields
 from milligray.learn.turned_scan import TurnedScan, place_of, turn_scan
 from milligray.materials.hu_calibration import load_hu_calibration
 from milligray.patient import build_patient
@@ -116,6 +127,32 @@ def test_a_part_of_a_position_is_that_part() -> None:
     part = found.part(place)
     assert np.array_equal(part.guess_mgy, found.guess_mgy[place])
     assert np.array_equal(part.channels, found.channels[(slice(None), *place)])
+
+
+def test_a_prediction_sees_a_position_as_the_training_does() -> None:
+    """Channels are relative to means over the slab: its cut to the body must come afterwards."""
+    patient = _patient()
+    shape = tracing_shape(patient, (11, 40, 52), 5.0, ISO)
+    slab = slab_grid(shape, 5.0, ISO, 0.0)
+    planes = np.arange(-25.0, 26.0, 5.0)
+    turned = turn_scan(patient, slab, planes, ISO, 0.3)
+    seen: list[TracedPosition] = []
+
+    def ask(traced: TracedPosition) -> np.ndarray:
+        seen.append(traced)
+        return np.zeros((2, *traced.guess_mgy.shape))
+
+    found = traced_fields(FIELD, shape[0], ask)(turned, 5)
+    assert found is not None
+    same = rotated_patient(patient, slab, isocenter_mm=ISO, angle_rad=0.3)
+    whole = traced_position(
+        FIELD, slab, basis_densities(same)[0], same.body, isocenter_mm=ISO, z_mm=0.0
+    )
+    assert whole is not None
+    _, rows, columns = found.place
+    assert rows.stop - rows.start < shape[1]
+    expected = whole.part((slice(None), rows, columns))
+    np.testing.assert_allclose(seen[0].channels, expected.channels, atol=1e-4)
 
 
 def test_positions_add_up_to_the_primary_beam_of_the_scan() -> None:
