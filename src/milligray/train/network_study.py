@@ -20,8 +20,9 @@ from milligray.evaluate.images import compare_images
 from milligray.evaluate.pairs import ValuePairs
 from milligray.evaluate.table import Column, Table, write_tables
 from milligray.learn.network import Network, open_network
+from milligray.learn.organ_averages import share_beyond
 from milligray.learn.prediction import Prediction, predict_dose
-from milligray.learn.predictors.scatter_net import share_beyond
+from milligray.learn.predictors.scatter_net import TAUGHT_MM
 from milligray.learn.scan import Scan
 from milligray.learn.shelf import find_network, list_networks
 from milligray.learn.validity import check_validity, scan_facts
@@ -110,7 +111,7 @@ def judge(
     """Add a sample's organs and voxels by every network."""
     scan, sample = open_sample(training, name)
     region = region_of_organs(canonical_name(organ) for organ in scan.weights.names)
-    beyond = dict(zip(scan.weights.names, share_beyond(scan), strict=True))
+    beyond = dict(zip(scan.weights.names, share_beyond(scan, TAUGHT_MM), strict=True))
     for network in networks:
         label = network.card.name
         if region not in network.card.validity.allowed.get("body_region", (region,)):

@@ -19,11 +19,10 @@ from milligray.learn.inputs.scatter_inputs import (
     scatter_kerma_mgy,
 )
 from milligray.learn.network import Network, open_network
+from milligray.learn.organ_averages import organ_means, share_beyond
 from milligray.learn.predictors.scatter_net import (
     START_ANGLE_WARNING,
-    organ_means,
     predict_scatter,
-    share_beyond,
 )
 from milligray.learn.scan import Scan
 from milligray.materials.hu_calibration import load_hu_calibration

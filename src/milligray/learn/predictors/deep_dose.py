@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from milligray.errors import InputError
-from milligray.learn.beyond import far_warning, share_beyond
 from milligray.learn.card import ModelCard
 from milligray.learn.inputs.basis_materials import basis_densities
 from milligray.learn.inputs.cylinder_dose import cylinder_dose
@@ -15,6 +14,7 @@ from milligray.learn.inputs.primary_field import primary_kerma_mgy
 from milligray.learn.inputs.slab import reach_voxels, slab_grid, tracing_shape
 from milligray.learn.inputs.traced_position import TRACED_CHANNELS
 from milligray.learn.network import Network
+from milligray.learn.organ_averages import far_warning, organ_means, share_beyond
 from milligray.learn.position_superposition import (
     SuperpositionSettings,
     cylinder_fields,
@@ -195,12 +195,6 @@ def sampling_of(normalization: Mapping[str, object]) -> SuperpositionSettings:
     if not isinstance(given, Mapping):
         raise InputError("superposition of a card must be a mapping")
     return SuperpositionSettings(**{str(key): int(value) for key, value in given.items()})
-
-
-def organ_means(scan: Scan, dose_mgy: FloatArray) -> FloatArray:
-    """Mean dose of the organs, by mass [mGy]."""
-    weights = scan.weights
-    return np.asarray(weights.weights_g @ dose_mgy.ravel().astype(np.float64) / weights.mass_g)
 
 
 def position_features(

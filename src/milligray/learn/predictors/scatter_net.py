@@ -15,6 +15,7 @@ from milligray.learn.inputs.scatter_inputs import (
     scatter_kerma_mgy,
 )
 from milligray.learn.network import Network
+from milligray.learn.organ_averages import far_warning, organ_means, share_beyond
 from milligray.learn.prediction import Prediction, predictor
 from milligray.learn.scan import Scan
 from milligray.patient.voxel_loop import voxel_loop
@@ -77,15 +78,7 @@ def predict_scatter(scan: Scan, network: Network) -> Prediction:
     within = np.maximum(temperature, 1.0) * np.hypot(aleatoric, epistemic) * widening
     scale = min(temperature, 1.0)
     total = np.hypot(within, beyond * outside / scale)
-    far = [name for name, share in zip(scan.weights.names, beyond, strict=True) if share > 0.5]
-    if far:
-        warnings = (
-            *warnings,
-            (
-                f"{', '.join(far)}: more than {taught_mm:g} mm beyond the beam, where the network"
-                " was not taught; uncertainty widened, use Monte Carlo if these organs matter"
-            ),
-        )
+    warnings = (*warnings, *far_warning(scan, beyond, taught_mm))
     if scan.source.start_angle_rad is not None:
         warnings = (*warnings, START_ANGLE_WARNING)
     dose = primary + scatter_dose_mgy(scan, kerma, inputs.grid)
@@ -113,25 +106,9 @@ def _check_guess(card: ModelCard) -> None:
         )
 
 
-def organ_means(scan: Scan, dose_mgy: FloatArray) -> FloatArray:
-    """Mass-weighted means of a dose map over the organs, shape (n_organs,) [mGy]."""
-    weights = scan.weights.weights_g
-    mass = np.asarray(weights.sum(axis=1)).ravel()
-    return np.asarray(np.asarray(weights @ dose_mgy.ravel()) / mass)
-
-
 def taught_beyond_mm(card: ModelCard) -> float:
     """How far beyond the beam a network's training sets had truth [mm]."""
     return float(card.normalization.get("taught_mm", TAUGHT_MM))
-
-
-def share_beyond(scan: Scan, taught_mm: float = TAUGHT_MM) -> FloatArray:
-    """Share of each organ's mass that lies more than `taught_mm` beyond the beam along z."""
-    low, high = scan.source.irradiated_z_mm
-    z = scan.patient.grid.axis_centers_mm(0)
-    is_beyond = (z < low - taught_mm) | (z > high + taught_mm)
-    _, ny, nx = scan.patient.grid.shape
-    return organ_means(scan, np.repeat(is_beyond.astype(np.float64), ny * nx))
 
 
 def run_members(inputs: ScatterInputs, network: Network) -> tuple[FloatArray, FloatArray]:

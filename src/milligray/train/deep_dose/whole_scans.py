@@ -12,10 +12,10 @@ from milligray.evaluate.pairs import ValuePairs
 from milligray.evaluate.table import Cell, Column, Table
 from milligray.evaluate.tables import organ_table
 from milligray.learn.network import Network
+from milligray.learn.organ_averages import organ_means
 from milligray.learn.position_superposition import SuperpositionSettings
 from milligray.learn.predictors.deep_dose import (
     AskedPositions,
-    organ_means,
     sampling_of,
     scan_dose_mgy,
 )

@@ -11,9 +11,9 @@ from milligray.dataset.reader import TrainingSet, open_set
 from milligray.errors import InputError
 from milligray.learn.card import ModelCard
 from milligray.learn.network import Network
+from milligray.learn.organ_averages import share_beyond
 from milligray.learn.predictors.scatter_net import (
     predict_scatter,
-    share_beyond,
     taught_beyond_mm,
 )
 from milligray.train.scatter_net.scatter_samples import open_sample, stored_name

@@ -23,10 +23,9 @@ from milligray.learn.inputs.scatter_inputs import (
     scatter_kerma_mgy,
 )
 from milligray.learn.network import Network, open_network
+from milligray.learn.organ_averages import organ_means, share_beyond
 from milligray.learn.predictors.scatter_net import (
-    organ_means,
     predict_scatter,
-    share_beyond,
     taught_beyond_mm,
 )
 from milligray.learn.scan import Scan

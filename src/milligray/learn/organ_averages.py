@@ -1,9 +1,27 @@
-"""Organs beyond what a network has been taught: too far from the beam."""
+"""Averages over organs of dose maps, and of what lies beyond a network's training."""
 
 import numpy as np
 
 from milligray.learn.scan import Scan
 from milligray.typing import FloatArray
+
+
+def organ_means(scan: Scan, values: FloatArray) -> FloatArray:
+    """Means over the organs of a scan, by mass.
+
+    Parameters
+    ----------
+    scan : Scan
+    values : ndarray, shape ``scan.patient.grid.shape``, or flat
+        E.g. dose [mGy].
+
+    Returns
+    -------
+    ndarray, shape (n_organs,)
+    """
+    weights = scan.weights
+    total = np.asarray(weights.weights_g @ values.ravel().astype(np.float64)).ravel()
+    return np.asarray(total / weights.mass_g)
 
 
 def share_beyond(scan: Scan, taught_mm: float) -> FloatArray:
@@ -22,9 +40,7 @@ def share_beyond(scan: Scan, taught_mm: float) -> FloatArray:
     z = scan.patient.grid.axis_centers_mm(0)
     is_beyond = (z < low - taught_mm) | (z > high + taught_mm)
     _, ny, nx = scan.patient.grid.shape
-    weights = scan.weights
-    of_voxels = np.repeat(is_beyond.astype(np.float64), ny * nx)
-    return np.asarray(weights.weights_g @ of_voxels / weights.mass_g)
+    return organ_means(scan, np.repeat(is_beyond.astype(np.float64), ny * nx))
 
 
 def far_warning(scan: Scan, beyond: FloatArray, taught_mm: float) -> tuple[str, ...]:
