@@ -140,11 +140,21 @@ def train_deep_dose(
                 },
                 network=asdict(config_of(options)), onnx_difference=difference,
             ),
+            metrics={"validation positions": [_best(fitted)]},
             references=REFERENCES, notes=("not for clinical decisions",),
         ),
         target,
     )  # fmt: skip
     return target
+
+
+def _best(fitted: Fitted) -> dict[str, float]:
+    """What the shipped epoch reached on positions of validation patients."""
+    row = min(fitted.history, key=lambda one: float(one["val_loss"]))
+    return {
+        "loss": float(row["val_loss"]),
+        "mean_absolute_error_over_mean_dose": float(row["val_error"]),
+    }
 
 
 def load_positions(
