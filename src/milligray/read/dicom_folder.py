@@ -155,7 +155,8 @@ def _read_header(file: Path) -> Dataset | None:
             )
             is_cut = stream.read(1) == b""
     except OSError as error:
-        raise FormatError(f"{file.name} cannot be read: {error.strerror or 'EOF'}") from error
+        reason = error.strerror or "it ends too early; copy it again from its source"
+        raise FormatError(f"{file.name} cannot be read: {reason}") from error
     except Exception as error:
         if not has_magic:
             return None

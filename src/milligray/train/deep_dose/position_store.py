@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from milligray.learn.inputs.traced_position import GUESS_WEIGHTS, TRACED_CHANNELS
 from milligray.train.deep_dose.position_data import Position, read_positions
 from milligray.train.deep_dose.position_view import PositionView
+from milligray.train.prepared import prepared_file
 
 _WORDS = ("name", "patient", "split")
 _NUMBER = "reference_mgy"
@@ -27,13 +29,12 @@ def stored_positions(
         Of the view.
     view : PositionView
     cache : Path, optional
-        Folder; made if absent. Delete it when the sets or the package have changed.
+        Folder; made if absent.
     """
     if cache is None:
         return read_positions(path, view)
-    folder = cache / path.parent.parent.name
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{path.stem}_{name}.npz"
+    file = prepared_file(cache, path, name, TRACED_CHANNELS, GUESS_WEIGHTS)
+    file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
         _write(read_positions(path, view), file)
     return _read(file)

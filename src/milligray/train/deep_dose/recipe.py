@@ -80,9 +80,10 @@ def train_deep_dose(
     """
     name = options.get("name", "deep-dose-head-neck")
     target = out / name
-    target.mkdir(parents=True, exist_ok=True)
     inputs, _, channels = view_of(options)
+    check_options(options, settings)
     positions = load_positions(sets, options, cache=Path(options.get("cache", out / "cache")))
+    target.mkdir(parents=True, exist_ok=True)
     module, fitted = fit_positions(positions["train"], positions["validation"], settings, options)
     example = torch.from_numpy(even_sized(positions["validation"][0].channels)[None])
     axes = {0: "batch", 2: "z", 3: "depth", 4: "lateral"}
@@ -180,10 +181,7 @@ def fit_positions(
     options: Mapping[str, str],
 ) -> tuple[DeepDoseTraining, Fitted]:
     """Fit a network to positions, from the beginning or from the weights of another."""
-    given = options.get("crop", "none")
-    crop = None if given == "none" else _numbers(given, 2, "crop")
-    if crop is None and settings.batch_size > 1:
-        raise InputError("whole positions differ in size: batch size 1, or give option crop")
+    crop = check_options(options, settings)
     torch.set_num_threads(settings.threads)
     seed_all(settings.seed)
     loader = DataLoader(
@@ -204,6 +202,19 @@ def fit_positions(
     return module, fitted
 
 
+def check_options(options: Mapping[str, str], settings: FitSettings) -> list[int] | None:
+    """Refuse options before anything is read; gives the crop, None for whole positions."""
+    config_of(options)
+    is_folded(options)
+    if "init" in options:
+        _weights(Path(options["init"]))
+    given = options.get("crop", "none")
+    crop = None if given == "none" else _numbers(given, 2, "crop")
+    if crop is None and settings.batch_size > 1:
+        raise InputError("whole positions differ in size: batch size 1, or give option crop")
+    return crop
+
+
 def config_of(options: Mapping[str, str]) -> DilatedResnetConfig:
     """Network by the options."""
     channels = _numbers(options.get("channels", "16,16,16"), 3, "channels")
@@ -214,7 +225,10 @@ def config_of(options: Mapping[str, str]) -> DilatedResnetConfig:
 
 def is_folded(options: Mapping[str, str]) -> bool:
     """Whether the network works on cubes of eight voxels."""
-    return options.get("folded", "yes") == "yes"
+    given = options.get("folded", "yes")
+    if given not in ("yes", "no"):
+        raise InputError(f"option folded must be yes or no, got {given!r}")
+    return given == "yes"
 
 
 def _weights(folder: Path) -> dict[str, Any]:

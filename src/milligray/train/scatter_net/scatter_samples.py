@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from milligray.dataset.folder import SetFolder
 from milligray.dataset.kinds import Sample
 from milligray.dataset.reader import TrainingSet, open_set
 from milligray.dataset.recompute import spec_of
@@ -14,6 +15,7 @@ from milligray.dataset.uncertainty import FLOOR_OF_REFERENCE
 from milligray.errors import InputError
 from milligray.learn.inputs.basis_materials import basis_densities, basis_fractions
 from milligray.learn.inputs.coarse_grid import averaged
+from milligray.learn.inputs.scatter_channels import CHANNELS, GUESS_WEIGHTS
 from milligray.learn.inputs.scatter_inputs import (
     VOXEL_SIZE_MM,
     ScatterInputs,
@@ -21,6 +23,7 @@ from milligray.learn.inputs.scatter_inputs import (
 )
 from milligray.learn.predictors.scatter_net import domain_features
 from milligray.learn.scan import Scan
+from milligray.train.prepared import prepared_file
 from milligray.typing import BoolArray, FloatArray
 
 KIND = "dose-maps"
@@ -95,12 +98,12 @@ def prepare_samples(
         training = open_set(path)
         if training.kind != KIND:
             raise InputError(f"{path} is a set of {training.kind}; the network needs {KIND}")
-        folder = cache / path.name
-        folder.mkdir(parents=True, exist_ok=True)
         for split in splits:
             names = training.samples(split)
             for name in names[:: max(1, len(names) // most)][:most] if most else names:
-                file = folder / f"{name}.npz"
+                stored = SetFolder(training.root).sample_file(name)
+                file = prepared_file(cache, stored, CHANNELS, GUESS_WEIGHTS)
+                file.parent.mkdir(parents=True, exist_ok=True)
                 if not file.exists():
                     _write(make_sample(training, name), file)
                 found.append(_read(file))
