@@ -66,7 +66,7 @@ def scan_folder(path: str | Path) -> FolderScan:
     if not path.exists():
         raise InputError(f"{path} does not exist; give a DICOM folder or one file of a series")
     only_file = path if path.is_file() else None
-    files = _files(path)
+    files = dicom_candidates(path)
     if not files:
         raise InputError(f"folder {path.name} is empty: there is no DICOM file in it")
     modalities: Counter[str] = Counter()
@@ -75,7 +75,7 @@ def scan_folder(path: str | Path) -> FolderScan:
     salt = secrets.token_bytes(16)
     with quiet_pydicom():
         for file in files:
-            dataset = _read_header(file)
+            dataset = read_header(file, _TAGS, "CT", (PLAIN_CT, *ENHANCED_CT))
             if dataset is None:
                 n_junk += 1
                 continue
@@ -95,7 +95,8 @@ def scan_folder(path: str | Path) -> FolderScan:
     )
 
 
-def _files(path: Path) -> list[Path]:
+def dicom_candidates(path: Path) -> list[Path]:
+    """All files below a folder, or beside a file, that may be DICOM."""
     if path.is_file():
         return sorted(p for p in path.parent.iterdir() if p.is_file() and p.name != "DICOMDIR")
     found = [
@@ -140,8 +141,16 @@ def _headers(dataset: Dataset, file: Path, salt: bytes) -> list[SliceHeader]:
     return headers
 
 
-def _read_header(file: Path) -> Dataset | None:
-    """Allow-listed attributes of a file, None if it is not DICOM."""
+def read_header(
+    file: Path,
+    tags: Any,  # noqa: ANN401 - keywords and tag numbers
+    modality: str,
+    image_classes: tuple[str, ...],
+) -> Dataset | None:
+    """Allow-listed attributes of a file, None if it is not DICOM.
+
+    Files of the modality or of the SOP classes are images: without pixels they are damaged.
+    """
     has_magic = False
     try:
         with file.open("rb") as stream:
@@ -151,7 +160,7 @@ def _read_header(file: Path) -> Dataset | None:
                 return None
             stream.seek(0)
             dataset = pydicom.dcmread(
-                stream, stop_before_pixels=True, force=True, specific_tags=_TAGS
+                stream, stop_before_pixels=True, force=True, specific_tags=tags
             )
             is_cut = stream.read(1) == b""
     except OSError as error:
@@ -161,14 +170,12 @@ def _read_header(file: Path) -> Dataset | None:
         if not has_magic:
             return None
         raise _damaged(file) from error
-    tags = Tags([dataset])
-    sop_class = tags.text("SOPClassUID")
-    is_image = sop_class in (PLAIN_CT, *ENHANCED_CT) or (
-        not sop_class and tags.text("Modality") == "CT"
-    )
+    found = Tags([dataset])
+    sop_class = found.text("SOPClassUID")
+    is_image = sop_class in image_classes or (not sop_class and found.text("Modality") == modality)
     if has_magic and is_cut and (is_image or len(dataset) < 3) and not _is_deflated(dataset):
         raise _damaged(file)
-    return dataset if has_magic or tags.text("Modality") else None
+    return dataset if has_magic or found.text("Modality") else None
 
 
 def _is_deflated(dataset: Dataset) -> bool:

@@ -117,11 +117,19 @@ def slice_headers(dataset: Dataset, path: Path, salt: bytes) -> Iterator[SliceHe
         raise FormatError(
             f"{path.name}: {n_frames} frames are announced but {len(per_frame)} are described"
         )
+    for frame, tags in enumerate(frame_tags(dataset)):
+        yield _header(tags, path, frame, salt)
+
+
+def frame_tags(dataset: Dataset) -> list[Tags]:
+    """Attributes of each frame of an enhanced object; of the only image of a plain one."""
+    root = Tags([dataset])
+    per_frame = root.value("PerFrameFunctionalGroupsSequence")
+    if per_frame is None:
+        return [root]
     shared_items = root.value("SharedFunctionalGroupsSequence")
     shared = [] if shared_items is None else _functional_groups(shared_items[0])
-    for frame, groups in enumerate(per_frame):
-        places = [*_functional_groups(groups), *shared, dataset]
-        yield _header(Tags(places), path, frame, salt)
+    return [Tags([*_functional_groups(groups), *shared, dataset]) for groups in per_frame]
 
 
 def _functional_groups(item: Dataset) -> list[Dataset]:

@@ -1,0 +1,225 @@
+"""The administration of a radiopharmaceutical, as the header of an image tells it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+
+import numpy as np
+
+from milligray.errors import InputError
+from milligray.read.activity_facts import ActivityFacts
+from milligray.read.dicom_tags import Tags
+from milligray.read.dicom_times import clock_of, datetime_of
+from milligray.read.radionuclide_code import nuclide_of_code, nuclide_of_text
+
+HIGHEST_ACTIVITY_MBQ = 100_000.0
+LOWEST_PET_BQ = 1e5
+HIGHEST_PET_MBQ = 2e4
+_MAX_HALF_LIVES = 20.0
+_DAY_S = 86400.0
+_SAME_DAY_HALF_LIFE_S = 2.4 * 3600.0
+"""After a day less than 0.1 % of such a nuclide is left: the injection was within 24 h."""
+_EARLY_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Administration:
+    """What was given, how much, and when; None where nothing tells.
+
+    Parameters
+    ----------
+    nuclide, agent : str or None
+    half_life_s : float or None [s]
+    activity_mbq : float or None [MBq]
+        Net of a residual given by the user.
+    start : datetime or None
+        With its date.
+    clock : time or None
+        Time of day only.
+    notes : tuple of str
+    """
+
+    nuclide: str | None = None
+    agent: str | None = None
+    half_life_s: float | None = None
+    activity_mbq: float | None = None
+    start: datetime | None = None
+    clock: time | None = None
+    notes: tuple[str, ...] = ()
+
+
+def administration_of(tags: Tags, modality: str, facts: ActivityFacts) -> Administration:
+    """Administration in a PET or NM header, with the facts of the user over it.
+
+    Raises
+    ------
+    InputError
+        If several nuclides were given, or the activity cannot be one.
+
+    Notes
+    -----
+    RadionuclideTotalDose is in Bq for PET and in MBq for NM (DICOM PS3.3, C.8.9.2 and C.8.4.10);
+    exporters swap the two, which is mended where only one reading is possible: nobody is given
+    less than 0.1 MBq or more than 100 GBq.
+    """
+    items = tags.value("RadiopharmaceuticalInformationSequence") or []
+    notes: list[str] = []
+    is_given = facts.administered_activity_mbq is not None
+    found = [_item(Tags([item]), modality, notes, is_given=is_given) for item in items]
+    nuclides = {one.nuclide for one in found if one.nuclide}
+    if len(nuclides) > 1 and facts.nuclide is None:
+        raise InputError(
+            f"the image holds several nuclides ({', '.join(sorted(nuclides))}); give an image of"
+            " one, or say which"
+        )
+    if len(found) > 1:
+        notes.append(f"{len(found)} administrations in the header: activity and time not taken")
+        base = replace(found[0], activity_mbq=None, start=None, clock=None)
+    else:
+        base = found[0] if found else Administration()
+    half_life = facts.half_life_s or base.half_life_s
+    activity = facts.administered_activity_mbq or base.activity_mbq
+    if activity and base.activity_mbq and abs(activity / base.activity_mbq - 1.0) > 0.01:
+        notes.append(
+            f"administered activity {activity:g} MBq of {facts.origin} taken; the header says"
+            f" {base.activity_mbq:g} MBq"
+        )
+    if facts.residual_activity_mbq:
+        if activity is None or facts.residual_activity_mbq >= activity:
+            raise InputError(
+                f"the residual activity {facts.residual_activity_mbq:g} MBq needs a larger"
+                f" administered activity to be taken from, got {activity}"
+            )
+        activity -= facts.residual_activity_mbq
+        notes.append(f"residual of {facts.residual_activity_mbq:g} MBq taken off: {activity:g} MBq")
+    elif activity is not None and modality == "PT":
+        notes.append("administered activity taken as net: the header tells no residual in syringe")
+    return Administration(
+        nuclide=facts.nuclide or base.nuclide, agent=base.agent, half_life_s=half_life,
+        activity_mbq=activity, start=facts.administration_time or base.start,
+        clock=None if facts.administration_time else base.clock, notes=tuple(notes),
+    )  # fmt: skip
+
+
+def administration_time(
+    given: Administration, scan_start: datetime | None, *, is_certain: bool
+) -> tuple[datetime | None, tuple[str, ...]]:
+    """Date and time of the administration, mended where the header's date cannot be.
+
+    Parameters
+    ----------
+    given : Administration
+    scan_start : datetime or None
+        Earliest start of the acquisition.
+    is_certain : bool
+        The user named the time: it is refused, not mended, where it cannot be.
+
+    Raises
+    ------
+    InputError
+        If the administration is after the scan, or too long before it, and cannot be mended; or
+        if only a time of day is known and the nuclide lives for days.
+
+    Notes
+    -----
+    Time of day alone: the last such time before the scan, if the half-life is below 2.4 h (less
+    than 0.1 % would be left a day later). A date that puts the administration after the scan or
+    20 half-lives before it was not kept together with the scan's (de-identified files): then the
+    time of day counts in the same way.
+    """
+    half_life = given.half_life_s
+    if scan_start is None:
+        return given.start, ()
+    if given.start is not None:
+        elapsed = (scan_start - given.start).total_seconds()
+        longest = _MAX_HALF_LIVES * half_life if half_life else np.inf
+        if -_EARLY_S <= elapsed <= longest:
+            return given.start, _clock_note(given)
+        words = f"{abs(elapsed) / 3600.0:.2f} h {'before' if elapsed > 0 else 'AFTER'} the scan"
+        if is_certain or half_life is None or half_life > _SAME_DAY_HALF_LIFE_S:
+            raise InputError(
+                f"the administration would be {words}; give administration_time as a date and time"
+                " on the clock of the scanner"
+            )
+        rolled = _last_before(scan_start, given.start.time())
+        hours = (scan_start - rolled).total_seconds() / 3600.0
+        return rolled, (
+            (
+                f"the header puts the administration {words}: its date was not taken, its time of"
+                f" day was, {hours:.2f} h before the scan"
+            ),
+        )
+    if given.clock is None:
+        return None, ()
+    if half_life is None or half_life > _SAME_DAY_HALF_LIFE_S:
+        raise InputError(
+            "only the time of day of the administration is known, and the nuclide lives long"
+            " enough to be imaged on a later day; give administration_time with its date"
+        )
+    rolled = _last_before(scan_start, given.clock)
+    note = "the administration has a time of day but no date: the last such time before the scan"
+    if rolled.date() != scan_start.date():
+        note += ", which is on the day before"
+    return rolled, (note,)
+
+
+def _clock_note(given: Administration) -> tuple[str, ...]:
+    if given.start is None or given.clock is None:
+        return ()
+    other = datetime.combine(given.start.date(), given.clock)
+    if abs((given.start - other).total_seconds()) <= 60.0:
+        return ()
+    return ("RadiopharmaceuticalStartDateTime and -StartTime disagree: the former was taken",)
+
+
+def _last_before(scan_start: datetime, clock: time) -> datetime:
+    same_day = datetime.combine(scan_start.date(), clock)
+    if (same_day - scan_start).total_seconds() > _EARLY_S:
+        return same_day - timedelta(days=1)
+    return same_day
+
+
+def _item(item: Tags, modality: str, notes: list[str], *, is_given: bool) -> Administration:
+    code = item.value("RadionuclideCodeSequence")
+    agents = item.value("RadiopharmaceuticalCodeSequence")
+    nuclide = nuclide_of_code(Tags([code[0]])) if code else None
+    agent = item.text("Radiopharmaceutical")
+    if not agent and agents:
+        agent = Tags([agents[0]]).text("CodeMeaning")
+    start = datetime_of(item.text("RadiopharmaceuticalStartDateTime"))
+    clock = clock_of(item.text("RadiopharmaceuticalStartTime"))
+    return Administration(
+        nuclide=nuclide or nuclide_of_text(agent),
+        agent=agent or None,
+        half_life_s=item.positive("RadionuclideHalfLife"),
+        activity_mbq=_activity_mbq(
+            item.positive("RadionuclideTotalDose"), modality, notes, is_given=is_given
+        ),
+        start=start,
+        clock=clock,
+    )
+
+
+def _activity_mbq(
+    value: float | None, modality: str, notes: list[str], *, is_given: bool
+) -> float | None:
+    if value is None:
+        return None
+    as_bq = LOWEST_PET_BQ <= value <= HIGHEST_ACTIVITY_MBQ * 1e6
+    as_mbq = 0.1 <= value <= HIGHEST_PET_MBQ
+    if modality == "NM":
+        if value > HIGHEST_ACTIVITY_MBQ and as_bq:
+            notes.append(f"RadionuclideTotalDose {value:g} must be in Bq: {value / 1e6:g} MBq")
+            return value / 1e6
+        if value <= HIGHEST_ACTIVITY_MBQ:
+            return value
+    elif as_bq:
+        return value / 1e6
+    elif as_mbq:
+        notes.append(f"RadionuclideTotalDose {value:g} cannot be in Bq: taken as MBq")
+        return value
+    if is_given:
+        return None
+    raise InputError(
+        f"RadionuclideTotalDose (0018,1074) is {value:g}: neither Bq nor MBq of a patient; give"
+        " administered_activity_mbq"
+    )
