@@ -52,7 +52,8 @@ class ActivityFacts:
     nuclide : str or None
     half_life_s : float or None [s]
     units : str or None
-        For NIfTI: "Bq/mL", "kBq/mL", "MBq/mL", "Bq", "kBq", "MBq" (per voxel), "SUV" (body weight).
+        For NIfTI: "Bq/mL", "kBq/mL", "MBq/mL", "Bq", "kBq", "MBq" (per voxel),
+        "SUV" (body weight), "counts" (with a calibration).
     administered_activity_mbq, residual_activity_mbq : float or None [MBq]
         The residual (syringe, at the same time) is taken off.
     administration_time, acquisition_time : datetime or None
@@ -90,6 +91,12 @@ class ActivityFacts:
             value = getattr(self, name)
             if value is not None and not 0 <= value < float("inf"):
                 raise InputError(f"{name} must be >= 0, got {value}")
+
+    def refuse(self, names: tuple[str, ...], why: str) -> None:
+        """Refuse facts that would be ignored."""
+        given = [name for name in names if getattr(self, name) is not None]
+        if given:
+            raise InputError(f"{', '.join(given)} cannot be given: {why}")
 
     def over(self, other: "ActivityFacts") -> "ActivityFacts":
         """These facts, and those of the other where these are silent."""

@@ -116,8 +116,7 @@ def administration_time(
     Raises
     ------
     InputError
-        If the administration is after the scan, or too long before it, and cannot be mended; or
-        if only a time of day is known and the nuclide lives for days.
+        If the administration is after the scan, or too long before it, and cannot be mended.
 
     Notes
     -----
@@ -151,9 +150,11 @@ def administration_time(
     if given.clock is None:
         return None, ()
     if half_life is None or half_life > _SAME_DAY_HALF_LIFE_S:
-        raise InputError(
-            "only the time of day of the administration is known, and the nuclide lives long"
-            " enough to be imaged on a later day; give administration_time with its date"
+        return None, (
+            (
+                "only the time of day of the administration is known, and the nuclide lives long"
+                " enough to be imaged on a later day: not taken; give administration_time"
+            ),
         )
     rolled = _last_before(scan_start, given.clock)
     note = "the administration has a time of day but no date: the last such time before the scan"

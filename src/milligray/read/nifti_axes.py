@@ -51,7 +51,25 @@ def read_nifti_header(path: str | Path) -> NiftiImage:
     return _read(Path(path), _no_values)
 
 
+def read_nifti_oblique(
+    path: str | Path,
+) -> tuple[npt.NDArray[Any], FloatArray, tuple[str, ...]]:
+    """Values on the stored axes (i, j, k), their affine to LPS [mm], notes; any orientation."""
+    notes: list[str] = []
+    values, affine, _ = _load(Path(path), _values, notes)
+    return values, affine, tuple(notes)
+
+
 def _read(path: Path, values_of: Callable[[Any], npt.NDArray[Any]]) -> NiftiImage:
+    notes: list[str] = []
+    values, affine, header_texts = _load(path, values_of, notes)
+    turned, grid = _canonical(values, affine, path.name, notes)
+    return NiftiImage(grid=grid, values=turned, header_texts=header_texts, notes=tuple(notes))
+
+
+def _load(
+    path: Path, values_of: Callable[[Any], npt.NDArray[Any]], notes: list[str]
+) -> tuple[npt.NDArray[Any], FloatArray, tuple[str, ...]]:
     if not path.is_file():
         raise InputError(f"{path} does not exist or is not a file; give a .nii or .nii.gz file")
     try:
@@ -72,10 +90,7 @@ def _read(path: Path, values_of: Callable[[Any], npt.NDArray[Any]]) -> NiftiImag
             f"{path.name} has shape {values.shape}; a three-dimensional image is needed:"
             " split time points or channels into files"
         )
-    notes: list[str] = []
-    affine = _affine_lps_mm(image, path.name, notes)
-    turned, grid = _canonical(values, affine, path.name, notes)
-    return NiftiImage(grid=grid, values=turned, header_texts=header_texts, notes=tuple(notes))
+    return values, _affine_lps_mm(image, path.name, notes), header_texts
 
 
 def _is_scaled(image: Any) -> bool:  # noqa: ANN401 - nibabel is untyped

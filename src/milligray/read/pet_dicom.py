@@ -74,13 +74,17 @@ def pet_images_of(found: EmissionSeries, facts: ActivityFacts) -> tuple[Activity
     """Time frames of a series whose headers were read."""
     if found.modality != "PT":
         raise InputError("the series is no PET: give it to read_nm_series")
+    facts.refuse(
+        ("units", "calibration", "reference_s_after_administration", "acquisition_time"),
+        "the header of a PET tells them; give administration_time, or convert the image to NIfTI",
+    )
     tags = found.slices[0].tags
     notes = [*found.notes, *_corrections(tags, facts)]
     given = administration_of(tags, "PT", facts)
     frames = split_frames(found.slices)
     first = min(timing_of(one).start for one in found.slices)
     start, when_notes = administration_time(
-        given, facts.acquisition_time or first, is_certain=facts.administration_time is not None
+        given, first, is_certain=facts.administration_time is not None
     )
     if start is None:
         when_notes = (*when_notes, "the time of the administration is not known")
