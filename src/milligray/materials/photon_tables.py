@@ -120,8 +120,11 @@ def _material_tables(
     compton_float32 = compton_cos.astype(np.float32).astype(np.float64)
     transferred = _sampled_transfer_kev(energies, angle_energies, compton_float32)
     transfer = photo - escape / energies + compton * transferred / energies
+    pair = xs.material_cm2_g("pair", material, energies)
+    transfer += pair * np.maximum(0.0, 1.0 - 2.0 * ELECTRON_REST_ENERGY_KEV / energies)
     return {
-        "mu_rho": np.stack([photo + compton + rayleigh, transfer, photo, compton], axis=-1),
+        "mu_rho": np.stack([photo + compton + rayleigh + pair, transfer, photo, compton], axis=-1),
+        "pair_rho": pair,
         "compton_cos": compton_cos,
         "rayleigh_cos": rayleigh_cos,
         "line_cumulative": cumulative,
@@ -138,15 +141,15 @@ def build_photon_tables(
     ----------
     materials : sequence of Material
     max_energy_kev : float [keV]
-        Highest photon energy of the source; at most 800 here.
+        Highest photon energy of the source; at most 3000.
 
     Returns
     -------
     PhotonTables
     """
-    if not CUTOFF_KEV < max_energy_kev <= xs.XRAYLIB_MAX_KEV:
+    if not CUTOFF_KEV < max_energy_kev <= xs.ENERGY_RANGE_KEV[1]:
         raise InputError(
-            f"max_energy_kev must lie in {CUTOFF_KEV:g}-{xs.XRAYLIB_MAX_KEV:g},"
+            f"max_energy_kev must lie in {CUTOFF_KEV:g}-{xs.ENERGY_RANGE_KEV[1]:g},"
             f" got {max_energy_kev:g}"
         )
     _, inverse_step = _log_grid(CUTOFF_KEV, max_energy_kev, ROWS_PER_EFOLD)
@@ -154,6 +157,8 @@ def build_photon_tables(
     parts = [
         _material_tables(tuple(sorted(m.mass_fractions.items())), max_energy_kev) for m in materials
     ]
+
+    has_pairs = max_energy_kev > 2.0 * ELECTRON_REST_ENERGY_KEV
 
     def stacked(name: str) -> np.ndarray:  # material axis second, except for line energies
         axis = 0 if name == "line_energy_kev" else 1
@@ -169,6 +174,7 @@ def build_photon_tables(
         line_cumulative=stacked("line_cumulative"),
         line_energy_kev=stacked("line_energy_kev"),
         cutoff_kev=CUTOFF_KEV,
+        pair_rho=stacked("pair_rho") if has_pairs else np.zeros((0, 0), dtype=np.float32),
     )
 
 

@@ -1,4 +1,4 @@
-"""The decorators of compiled code: one for scalar physics, one for loops over histories.
+"""The decorators of compiled code: for scalar physics, for large routines, for loops.
 
 Numba's cache looks only at the file a function stands in, not at the functions it calls: a
 kernel would go on using old physics after a change elsewhere. So every cached function here
@@ -60,3 +60,8 @@ def physics(function: Callable[P, R]) -> Callable[P, R]:
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a CPU loop over histories; it releases the GIL so that threads run side by side."""
     return _compile(function)
+
+
+def routine(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function of the transport that is too large to be inlined wherever it is called."""
+    return cast("Callable[P, R]", _compile(function))

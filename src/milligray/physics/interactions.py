@@ -42,6 +42,8 @@ class PhotonTables(NamedTuple):
     line_energy_kev : ndarray, shape (n_material, n_line), float32 [keV]
     cutoff_kev : float
         Photons below are absorbed on the spot.
+    pair_rho : ndarray, shape (n_energy, n_material) or (0, 0), float32 [cm2/g]
+        Pair production, a part of the total; empty below its threshold.
     """
 
     log_energy_min: float
@@ -53,6 +55,7 @@ class PhotonTables(NamedTuple):
     line_cumulative: npt.NDArray[np.float32]
     line_energy_kev: npt.NDArray[np.float32]
     cutoff_kev: float
+    pair_rho: npt.NDArray[np.float32]
 
 
 @physics
@@ -129,7 +132,7 @@ def interact(
     tables: PhotonTables, energy_kev: float, row: int, fraction: float, material: int,
     xi_type: float, xi_angle: float, xi_row: float,
 ) -> tuple[float, float]:  # fmt: skip
-    """One collision of a photon whose place on the energy grid is known.
+    """One collision of a photon whose place on the energy grid is known; pair production apart.
 
     Returns
     -------

@@ -184,20 +184,20 @@ def emit_parallel(
 
 
 @physics
-def emit_voxel(
-    source: EmissionTables, seed: np.uint64, history: np.uint64
-) -> tuple[float, float, float, float, float, float, float, int]:
-    """Photon from a voxel, isotropic.
+def voxel_place_and_direction(
+    source: EmissionTables, batch_histories: int, seed: np.uint64, history: np.uint64
+) -> tuple[float, float, float, float, float, float]:
+    """Place in a voxel [cm] and isotropic direction, by the random numbers of draws 0 to 2.
 
     If stratified, the five numbers of the voxel and the direction are within a batch a Kronecker
     sequence with a random shift (Cranley and Patterson 1976): every history alone is distributed
     as a random one, and batches are independent, so their spread is an honest uncertainty.
     """
     xi_z, xi_y, xi_x, xi_polar = uniform4(seed, history, 0)
-    xi_azimuth, xi_bin, xi_energy, _ = uniform4(seed, history, 1)
+    xi_azimuth, _, _, _ = uniform4(seed, history, 1)
     within_z, within_y, within_x, _ = uniform4(seed, history, 2)
     if source.is_stratified:
-        size = np.uint64(source.batch_histories)
+        size = np.uint64(batch_histories)
         batch = history // size
         number = float(np.int64(history - batch * size))
         shift_z, shift_y, shift_x, shift_polar = uniform4(seed, _SHIFTS + batch, 0)
@@ -221,9 +221,17 @@ def emit_voxel(
         sine * cos_azimuth,
         sine * sin_azimuth,
         w,
-        sample_energy_kev(source, 0, xi_bin, xi_energy),
-        3,
     )
+
+
+@physics
+def emit_voxel(
+    source: EmissionTables, seed: np.uint64, history: np.uint64
+) -> tuple[float, float, float, float, float, float, float, int]:
+    """Photon from a voxel, isotropic."""
+    _, xi_bin, xi_energy, _ = uniform4(seed, history, 1)
+    x, y, z, u, v, w = voxel_place_and_direction(source, source.batch_histories, seed, history)
+    return x, y, z, u, v, w, sample_energy_kev(source, 0, xi_bin, xi_energy), 3
 
 
 @physics

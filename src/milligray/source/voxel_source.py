@@ -66,15 +66,15 @@ class VoxelSource:
             energy_edges=edges,
             energy_probability=probability,
             energy_alias=alias,
-            cumulative_z=_cumulative(self.emission.sum(axis=(1, 2))),
-            cumulative_y=_cumulative(self.emission.sum(axis=2)),
-            cumulative_x=_cumulative(self.emission),
+            cumulative_z=cumulative_shares(self.emission.sum(axis=(1, 2))),
+            cumulative_y=cumulative_shares(self.emission.sum(axis=2)),
+            cumulative_x=cumulative_shares(self.emission),
             voxel_size=np.array([spacing_x, spacing_y, spacing_z]) * CM_PER_MM,
             is_stratified=self.is_stratified,
         )
 
 
-def _cumulative(emission: FloatArray) -> npt.NDArray[np.float32]:
+def cumulative_shares(emission: FloatArray) -> npt.NDArray[np.float32]:
     """Cumulative shares along the last axis; rows without emission are never asked for."""
     total = emission.sum(axis=-1, keepdims=True)
     share = np.divide(emission, total, out=np.zeros_like(emission), where=total > 0)

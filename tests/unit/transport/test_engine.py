@@ -15,6 +15,7 @@ from milligray.segment.mass_weights import organ_mass_weights
 from milligray.segment.organs import OrganMap
 from milligray.source.beams import FieldBeam
 from milligray.source.spectrum import Spectrum
+from milligray.source.voxel_source import VoxelSource
 from milligray.transport.monte_carlo.engine import (
     MIN_BATCHES,
     batch_statistics,
@@ -280,6 +281,7 @@ from milligray.materials.tissues import load_material
 from milligray.patient.patient import Patient
 from milligray.source.beams import FieldBeam
 from milligray.source.spectrum import Spectrum
+from milligray.source.voxel_source import VoxelSource
 from milligray.transport.monte_carlo.cpu import run_batch
 from milligray.transport.monte_carlo.history import STACK_SHAPE
 from milligray.transport.monte_carlo.matter import pack_matter
@@ -324,3 +326,12 @@ def test_interpreted_histories_equal_compiled_ones():
     assert compiled.shape == (3, 125)
     assert np.all(compiled.sum(axis=1) > 0)
     assert np.allclose(interpreted, compiled, rtol=1e-5, atol=1e-4)
+
+
+def test_photons_that_make_pairs_are_refused():
+    """This transport follows no positrons: two of their photons would be missing."""
+    source = VoxelSource(
+        grid=BOX.grid, emission=np.ones(BOX.grid.shape), spectrum=Spectrum.monoenergetic(1500.0)
+    )
+    with pytest.raises(InputError, match="transport_decays"):
+        transport_photons(BOX, source, histories=1000)

@@ -328,7 +328,7 @@ def test_entering_the_box_through_vacuum_and_air():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"ambient": "water"}, "ambient"), ({"max_energy_kev": 900.0}, "max_energy_kev")],
+    [({"ambient": "water"}, "ambient"), ({"max_energy_kev": 3200.0}, "max_energy_kev")],
 )
 def test_matter_that_the_kernel_cannot_hold_is_refused(change, message):
     with pytest.raises(InputError, match=message):

@@ -16,8 +16,10 @@ import scipy.sparse
 
 from milligray.physics.compiled import kernel
 from milligray.physics.interactions import PhotonTables
+from milligray.source.decay_tables import DecayTables
 from milligray.source.emission_tables import EmissionTables
 from milligray.transport.monte_carlo.cpu import run_batch
+from milligray.transport.monte_carlo.decay_history import DecayPhysics
 from milligray.transport.monte_carlo.history import STACK_SHAPE, Stack
 from milligray.transport.monte_carlo.voxels import Matter
 from milligray.typing import FloatArray
@@ -86,9 +88,9 @@ def flush(tally: Bins, total: Bins, total_squared: Bins) -> None:
 
 
 def run_batches(
-    emission: EmissionTables,
+    emission: EmissionTables | DecayTables,
     matter: Matter,
-    tables: PhotonTables,
+    tables: PhotonTables | DecayPhysics,
     *,
     estimator: int,
     seed: int,
@@ -101,6 +103,8 @@ def run_batches(
     max_batches: int,
     segments: int = 1,
     pool: BatchPool | None = None,
+    batch: Callable[..., None] = run_batch,
+    stack_shape: tuple[int, int] = STACK_SHAPE,
 ) -> BatchSums:
     """Run batches until `on_batch` returns False or `max_batches` are done.
 
@@ -116,10 +120,12 @@ def run_batches(
         Equal parts of every batch whose regions are summed apart.
     pool : BatchPool, optional
         Computes the parts; default: threads of this process.
+    batch : callable
+        The compiled loop over the histories of a batch, and the shape of its stack.
     """
     part_histories = batch_histories // segments
     slots = threads if pool is None else pool.slots
-    buffers = [(np.zeros(STACK_SHAPE), np.zeros(n_bins)) for _ in range(slots)]
+    buffers = [(np.zeros(stack_shape), np.zeros(n_bins)) for _ in range(slots)]
     total, total_squared = (np.zeros(n_bins if keep_bins else 0) for _ in range(2))
     whole = np.zeros(n_bins if segments > 1 else 0)
     parts: list[FloatArray] = []
@@ -131,7 +137,7 @@ def run_batches(
         def start(buffer: Buffer) -> None:
             nonlocal started
             future = place.submit(
-                run_batch, estimator, seed, started * part_histories, part_histories,
+                batch, estimator, seed, started * part_histories, part_histories,
                 emission, matter, tables, *buffer,
             )  # fmt: skip
             waiting.append((future, buffer))

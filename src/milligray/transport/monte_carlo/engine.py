@@ -33,9 +33,19 @@ ESTIMATORS: dict[str, int] = {
     "tentative-collision": TENTATIVE_COLLISION,
 }
 MIN_BATCHES = 32
+PAIR_THRESHOLD_KEV = 1022.0
 MAX_SEGMENTS = 1000
 BATCHES_PER_CHECK = 8
 """The goal is looked at after these, whatever the number of threads, so the result is the same."""
+
+
+def check_photon_energies(source: "Source") -> None:
+    """Refuse photons that could produce pairs: these histories follow no positrons."""
+    if source.max_energy_kev > PAIR_THRESHOLD_KEV:
+        raise InputError(
+            f"photons of up to {source.max_energy_kev:g} keV produce pairs, which this transport"
+            f" leaves out; its sources may reach {PAIR_THRESHOLD_KEV:g} keV: use transport_decays"
+        )
 
 
 class Source(Protocol):
@@ -162,6 +172,7 @@ def transport_photons(
         raise InputError(f"segments must lie between 1 and {MAX_SEGMENTS}, got {segments}")
     if not 0 <= seed < 2**63:
         raise InputError(f"seed must lie between 0 and 2**63 - 1, got {seed}")
+    check_photon_energies(source)
     if isinstance(organs, OrganMap):
         organs = organ_mass_weights(patient, organs)
     place = choose_device(device)

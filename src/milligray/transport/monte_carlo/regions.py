@@ -18,6 +18,7 @@ from milligray.transport.monte_carlo.engine import (
     Estimator,
     Source,
     batch_statistics,
+    check_photon_energies,
 )
 from milligray.transport.monte_carlo.matter import on_padded_grid, pack_matter
 from milligray.transport.monte_carlo.run import run_on
@@ -82,6 +83,7 @@ def transport_to_regions(
     """
     if membership.shape[1] != patient.density_g_cm3.size:
         raise InputError("membership does not belong to this patient's grid")
+    check_photon_energies(source)
     place = choose_device(device)
     tally_bin: npt.NDArray[np.int32] | None = None
     to_regions = on_padded_grid(membership, patient.grid.shape)

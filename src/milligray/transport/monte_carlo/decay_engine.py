@@ -1,0 +1,216 @@
+"""The Monte Carlo engine for radioactive decay in a patient."""
+
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from milligray.errors import InputError
+from milligray.materials.charged_tables import ABSORPTION_KEV, build_charged_tables
+from milligray.patient.patient import Patient
+from milligray.segment.mass_weights import OrganMassWeights, organ_mass_weights
+from milligray.segment.organs import OrganMap
+from milligray.source.decay_source import DecaySource
+from milligray.transport.deposit import EnergyDeposit
+from milligray.transport.monte_carlo.batches import available_threads, run_batches
+from milligray.transport.monte_carlo.charged_end import PARTICLE_STACK_SHAPE
+from milligray.transport.monte_carlo.decay_history import (
+    ALL,
+    LOCAL,
+    PRIMARIES,
+    DecayPhysics,
+    run_decay_batch,
+)
+from milligray.transport.monte_carlo.engine import (
+    BATCHES_PER_CHECK,
+    MIN_BATCHES,
+    Progress,
+    batch_statistics,
+)
+from milligray.transport.monte_carlo.matter import DRY_AIR, pack_matter, without_border
+from milligray.transport.monte_carlo.organ_scoring import organ_mass_g, organ_scoring
+from milligray.typing import FloatArray
+from milligray.volume import Grid
+
+Electrons = Literal["local", "primaries", "all"]
+BALL_POINTS = 200_000
+ELECTRONS: dict[str, int] = {"local": LOCAL, "primaries": PRIMARIES, "all": ALL}
+
+
+def transport_decays(
+    patient: Patient,
+    source: DecaySource,
+    *,
+    electrons: Electrons = "primaries",
+    histories: int | None = None,
+    precision: float | None = None,
+    seed: int = 1,
+    organs: OrganMap | OrganMassWeights | None = None,
+    precision_organs: npt.NDArray[np.bool_] | None = None,
+    threads: int | None = None,
+    max_histories: int = 10**10,
+    max_seconds: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> EnergyDeposit:
+    """Transport the emissions of a nuclide through a patient and score the energy imparted.
+
+    Parameters
+    ----------
+    patient : Patient
+    source : DecaySource
+    electrons : {"local", "primaries", "all"}
+        Which electrons and positrons travel: none, those that the nuclide emits, or also those that
+        photons set free (then a voxel far from the source may come out slightly below zero).
+    histories : int, optional
+        Number of emissions (rounded up to whole batches). Give this or `precision`.
+    precision : float, optional
+        Stop when every organ of `precision_organs` has at most this relative standard deviation.
+    seed : int
+        Same seed, same result, for any number of threads.
+    organs : OrganMap or OrganMassWeights, optional
+        Organs to score; needed with `precision`.
+    precision_organs : ndarray of bool, shape (n_organs,), optional
+        Organs the goal holds for; default: those of at least 10 mL.
+    threads : int, optional
+        Default: all processors.
+    max_histories, max_seconds : limits for `precision`.
+    progress : callable, optional
+
+    Returns
+    -------
+    EnergyDeposit
+        Per decay, not per history.
+
+    Raises
+    ------
+    InputError
+        Among others if a part of the source lies outside the patient's grid.
+    """
+    if (histories is None) == (precision is None):
+        raise InputError("give either histories or precision")
+    if histories is not None and histories < 1:
+        raise InputError(f"histories must be >= 1, got {histories}")
+    if precision is not None and (organs is None or not 0 < precision < 1):
+        raise InputError("a precision must lie between 0 and 1 and needs organs to judge it by")
+    if electrons not in ELECTRONS:
+        raise InputError(f"electrons must be one of {sorted(ELECTRONS)}, got {electrons!r}")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed must lie between 0 and 2**63 - 1, got {seed}")
+    place = decays_on_grid(patient, source)
+    if isinstance(organs, OrganMap):
+        organs = organ_mass_weights(patient, organs)
+    threads = threads or available_threads()
+    started = time.perf_counter()
+    batch_histories = max(20_000, patient.density_g_cm3.size // 50)
+    max_batches = -(-max_histories // batch_histories)
+    if histories is not None:
+        max_batches = max(MIN_BATCHES, -(-histories // batch_histories))
+        batch_histories = -(-histories // max_batches)
+    tables = source.decay_tables(patient.grid.corner_lps_mm)
+    tables = tables._replace(batch_histories=batch_histories)
+    matter, photons = pack_matter(patient, max_energy_kev=min(source.max_photon_kev, 3000.0))
+    charged = build_charged_tables(
+        (*patient.materials, DRY_AIR),
+        max_energy_kev=max(2.0 * ABSORPTION_KEV, source.max_photon_kev),
+    )
+    scoring = organ_scoring(patient, organs)
+    local_kev = source.local_kev_per_decay
+    local_organs = np.zeros(0)
+    if scoring is not None:
+        local_organs = local_kev * (scoring @ np.pad(place, 1).ravel())
+    if precision_organs is None and organs is not None:
+        precision_organs = organs.volume_ml >= 10.0
+        if not np.any(precision_organs):
+            precision_organs = np.ones(len(organs.names), dtype=bool)
+    organ_batches: list[FloatArray] = []
+    converged = precision is None
+
+    def on_batch(number: int, sums: FloatArray) -> bool:
+        nonlocal converged
+        value = sums.sum(axis=0) / batch_histories
+        organ_batches.append(value + local_organs if scoring is not None else value)
+        n = number + 1
+        if n % BATCHES_PER_CHECK:
+            return True
+        worst, name, is_done = float("nan"), "", False
+        if organs is not None and precision_organs is not None:
+            mean, relative = batch_statistics(np.array(organ_batches))
+            judged = np.where(precision_organs & (mean > 0), relative, 0.0)
+            index = int(np.argmax(judged))
+            worst, name = float(judged[index]), organs.names[index]
+            is_done = precision is not None and n >= MIN_BATCHES and worst <= precision
+        elapsed = time.perf_counter() - started
+        if progress is not None:
+            left = elapsed * (max_batches - n) / n
+            if precision is not None:
+                left = elapsed * max(0.0, (worst / precision) ** 2 - 1.0)
+            progress(Progress(
+                histories=n * batch_histories,
+                histories_goal=histories if precision is None else None, worst_organ=name,
+                worst_relative_uncertainty=worst, seconds=elapsed, seconds_left=left,
+            ))  # fmt: skip
+        if is_done:
+            converged = True
+            return False
+        return max_seconds is None or precision is None or elapsed < max_seconds
+
+    sums = run_batches(
+        tables, matter, DecayPhysics(photons=photons, charged=charged),
+        estimator=ELECTRONS[electrons], seed=seed, batch_histories=batch_histories,
+        n_bins=matter.words.size, regions=scoring, keep_bins=True, threads=threads,
+        on_batch=on_batch, max_batches=max_batches, batch=run_decay_batch,
+        stack_shape=PARTICLE_STACK_SHAPE,
+    )  # fmt: skip
+    n = sums.batches
+    mean = sums.total / n
+    variance = np.maximum(sums.total_squared / n - mean * mean, 0.0) / max(n - 1, 1)
+    energy = without_border(mean, patient.grid.shape) / batch_histories
+    spread = without_border(np.sqrt(variance), patient.grid.shape) / batch_histories
+    energy = energy + local_kev * place
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(energy > 0, spread / energy, 0.0)
+    return EnergyDeposit(
+        grid=patient.grid, energy_kev=energy, relative_uncertainty=relative.astype(np.float32),
+        organ_batches_kev_g=np.array(organ_batches).reshape(n, -1),
+        organ_segments_kev_g=np.empty(0), organ_mass_g=organ_mass_g(organs),
+        organ_volume_ml=np.asarray(organs.volume_ml) if organs else np.empty(0),
+        organs=organs.names if organs else (), estimator="track-length",
+        histories=n * batch_histories, batches=n, seed=seed,
+        seconds=time.perf_counter() - started, threads=threads, converged=converged,
+    )  # fmt: skip
+
+
+def decays_on_grid(patient: Patient, source: DecaySource) -> FloatArray:
+    """Share of the decays in every voxel of the patient's grid, of sum 1.
+
+    Raises
+    ------
+    InputError
+        If the decays are given on another grid, or a ball reaches beyond this one.
+    """
+    grid = patient.grid
+    if source.grid is not None and source.decays is not None:
+        if not same_grid(source.grid, grid):
+            raise InputError(
+                "the decays are not on the patient's grid: bring the activity onto it first"
+            )
+        return np.asarray(source.decays / source.decays.sum())
+    rng = np.random.default_rng(1)
+    n = BALL_POINTS if source.radius_mm > 0 else 1
+    direction = rng.normal(size=(n, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    radius = source.radius_mm * rng.random(n) ** (1.0 / 3.0)
+    points = np.array(source.center_lps_mm) + direction * radius[:, None]
+    index = np.floor(grid.to_index_kji(points) + 0.5).astype(int)
+    if np.any(index < 0) or np.any(index >= np.array(grid.shape)):
+        raise InputError("a part of the ball of decays lies outside the patient's grid")
+    share = np.zeros(grid.shape)
+    np.add.at(share, tuple(index.T), 1.0 / n)
+    return share
+
+
+def same_grid(a: Grid, b: Grid) -> bool:
+    """True if two grids have the same voxels."""
+    return a.shape == b.shape and bool(np.allclose(a.affine, b.affine, atol=1e-3))
