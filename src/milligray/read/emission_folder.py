@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from milligray.errors import FormatError, InputError
@@ -35,7 +35,20 @@ class EmissionSeries:
         first = self.slices[0].header
         number = "without a number" if first.series_number is None else str(first.series_number)
         what = f"{len(self.slices)} slices" if self.modality == "PT" else "one object"
-        return f"  series {number}: {self.modality}, {what}, {first.description!r}"
+        reason = f", not usable: {self.obstacle}" if self.obstacle else ""
+        return f"  series {number}: {self.modality}, {what}, {first.description!r}{reason}"
+
+    @property
+    def obstacle(self) -> str:
+        """Why it cannot be an image of activity, "" if it may."""
+        tags = self.slices[0].tags
+        kind = tags.text("ImageType").upper().split("\\")
+        if self.modality == "NM":
+            return "" if "RECON TOMO" in kind else "no reconstructed SPECT"
+        if "REPROJECTION" in tags.text("SeriesType").upper() or "MIP" in kind:
+            return "projections"
+        listed = tags.text("CorrectedImage").upper().split("\\")
+        return "not attenuation-corrected" if listed != [""] and "ATTN" not in listed else ""
 
 
 def find_emission_series(path: str | Path, series: str | int | None = None) -> EmissionSeries:
@@ -74,12 +87,16 @@ def find_emission_series(path: str | Path, series: str | int | None = None) -> E
             f"{path.name} is no PET or NM image"
         )  # fmt: skip
         raise InputError(f"{asked}; there are:\n{_listing(groups)}")
+    candidates = [group for group in candidates if not group.obstacle] or candidates
     if len(candidates) > 1:
         raise InputError(
             f"{len(candidates)} PET or NM series; choose one by its number, SeriesInstanceUID or"
             f" part of its description:\n{_listing(candidates)}"
         )
     _refuse_two_persons(candidates[0])
+    others = [group.line.strip() for group in groups if group is not candidates[0]]
+    if others:
+        return replace(candidates[0], notes=(f"others in the folder: {'; '.join(others)}",))
     return candidates[0]
 
 
@@ -108,10 +125,12 @@ def _groups(path: Path) -> tuple[list[EmissionSeries], Counter[str]]:
             for one in slices:
                 key = (modality, *_key(one), file if modality == "NM" else None)
                 together.setdefault(key, []).append(one)
-    return [
+    groups = [
         EmissionSeries(slices=tuple(members), modality=str(key[0]), notes=())
         for key, members in together.items()
-    ], modalities
+    ]
+    groups.sort(key=lambda g: (g.slices[0].header.series_number or 0, g.slices[0].header.path))
+    return groups, modalities
 
 
 def _modality(tags: Tags) -> str:

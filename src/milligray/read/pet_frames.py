@@ -66,6 +66,11 @@ def split_frames(slices: Sequence[EmissionSlice]) -> list[tuple[EmissionSlice, .
         raise InputError("the PET series holds projections, not an image; give the image series")
     if slices[0].tags.text("CountsSource").upper() == "TRANSMISSION":
         raise InputError("the PET series is a transmission scan, not an emission image")
+    if any(one.header.position_lps_mm is None for one in slices):
+        raise InputError(
+            "ImagePositionPatient (0020,0032) is missing, so the PET cannot be placed in the"
+            " patient; export it again from the scanner's workstation"
+        )
     at: dict[tuple[int, ...], list[EmissionSlice]] = {}
     for one in slices:
         place = tuple(round(value * 50.0) for value in one.header.position_lps_mm or ())
