@@ -115,8 +115,9 @@ def register_rigid(
     -----
     Mattes mutual information (50 bins, a quarter of the voxels), regular-step gradient descent,
     three levels (shrink 4, 2, 1; smoothing 6, 3, 0 mm; no finer than 2 mm), by SimpleITK in one
-    thread: the same input gives the same matrix. Start: identity if the boxes of the two images
-    overlap by half, else their centers. Breathing and posture are not rigid; look at the result.
+    thread: the same input gives the same matrix to rounding. Start: identity if the boxes of the
+    two images overlap by half, else their centers. Breathing and posture are not rigid; look at
+    the result.
     """
     sitk: Any = import_module("SimpleITK")
 
