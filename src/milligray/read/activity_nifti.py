@@ -11,17 +11,24 @@ from milligray.read.activity_facts import ActivityFacts, SpectCalibration
 from milligray.read.activity_series import ActivityImage, PatientKeys
 from milligray.read.activity_sidecar import find_sidecar, read_sidecar
 from milligray.read.activity_values import check_total, without_negatives
+from milligray.read.administration import HalfLifeOf
 from milligray.read.ct_dicom import volume_sha256
 from milligray.read.emission_stack import to_patient_axes
 from milligray.read.nifti_axes import read_nifti_oblique
 from milligray.read.patient_keys import is_plausible_weight
+from milligray.read.radionuclide_code import nuclide_of_text
 
 _MBQ_PER_ML = {"bq/ml": 1e-6, "kbq/ml": 1e-3, "mbq/ml": 1.0}
 _MBQ_PER_VOXEL = {"bq": 1e-6, "kbq": 1e-3, "mbq": 1.0}
 _ALLOWED = "Bq/mL, kBq/mL, MBq/mL, Bq, kBq, MBq (per voxel), SUV or counts"
 
 
-def read_activity_nifti(path: str | Path, *, facts: ActivityFacts | None = None) -> ActivityImage:
+def read_activity_nifti(
+    path: str | Path,
+    *,
+    facts: ActivityFacts | None = None,
+    half_life_of: HalfLifeOf | None = None,
+) -> ActivityImage:
     """Read a three-dimensional activity image.
 
     Parameters
@@ -33,6 +40,8 @@ def read_activity_nifti(path: str | Path, *, facts: ActivityFacts | None = None)
         Over those of the sidecar. Needed are ``units`` and either
         ``reference_s_after_administration`` or both times; for SUV also weight, administered
         activity and half-life.
+    half_life_of : callable, optional
+        Half-life [s] of a nuclide by its name ("F-18"), asked where no half-life is given.
 
     Returns
     -------
@@ -56,6 +65,10 @@ def read_activity_nifti(path: str | Path, *, facts: ActivityFacts | None = None)
     if sidecar is not None:
         known = known.over(read_sidecar(sidecar))
         notes.append(f"facts of {sidecar.name} taken")
+    if known.nuclide is not None:
+        known = replace(known, nuclide=nuclide_of_text(known.nuclide) or known.nuclide)
+        if known.half_life_s is None and half_life_of is not None:
+            known = replace(known, half_life_s=half_life_of(known.nuclide or ""))
     unit = _unit(known, path.name)
     if known.calibration is not None and unit != "counts":
         raise InputError(f"{path.name}: a calibration is for units 'counts', not {known.units!r}")

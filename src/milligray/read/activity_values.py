@@ -83,5 +83,5 @@ def check_total(
             f" administered {administered_mbq:g} MBq after {elapsed_s / 3600:.2f} h"
             f" ({left:.4g} MBq): units, times or the administered activity are wrong"
         )
-    words = f"the image holds {100 * ratio:.1f} % of the administered activity (decayed)"
+    words = f"the image holds {100 * ratio:.3g} % of the administered activity (decayed)"
     return (words + (": more than was given" if ratio > _MUCH else ""),)

@@ -1,5 +1,6 @@
 """The administration of a radiopharmaceutical, as the header of an image tells it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
@@ -14,6 +15,7 @@ from milligray.read.radionuclide_code import nuclide_of_code, nuclide_of_text
 HIGHEST_ACTIVITY_MBQ = 100_000.0
 LOWEST_PET_BQ = 1e5
 HIGHEST_PET_MBQ = 2e4
+HalfLifeOf = Callable[[str], float]
 _MAX_HALF_LIVES = 20.0
 _DAY_S = 86400.0
 _SAME_DAY_HALF_LIFE_S = 2.4 * 3600.0
@@ -47,13 +49,24 @@ class Administration:
     notes: tuple[str, ...] = ()
 
 
-def administration_of(tags: Tags, modality: str, facts: ActivityFacts) -> Administration:
+def administration_of(
+    tags: Tags, modality: str, facts: ActivityFacts, half_life_of: HalfLifeOf | None = None
+) -> Administration:
     """Administration in a PET or NM header, with the facts of the user over it.
+
+    Parameters
+    ----------
+    tags : Tags
+    modality : {"PT", "NM"}
+    facts : ActivityFacts
+    half_life_of : callable, optional
+        Half-life [s] of a nuclide by its name, asked where the header has none.
 
     Raises
     ------
     InputError
-        If several nuclides were given, or the activity cannot be one.
+        If several nuclides were given, the activity cannot be one, or the user names another
+        nuclide than the header without its half-life.
 
     Notes
     -----
@@ -76,7 +89,18 @@ def administration_of(tags: Tags, modality: str, facts: ActivityFacts) -> Admini
         base = replace(found[0], activity_mbq=None, start=None, clock=None)
     else:
         base = found[0] if found else Administration()
+    nuclide = base.nuclide
+    if facts.nuclide is not None:
+        nuclide = nuclide_of_text(facts.nuclide) or facts.nuclide
+        if base.nuclide not in (None, nuclide):
+            notes.append(f"{facts.origin} says {nuclide}, the header {base.nuclide}: the former")
+            base = replace(base, half_life_s=None)
     half_life = facts.half_life_s or base.half_life_s
+    if half_life is None and nuclide is not None and half_life_of is not None:
+        half_life = half_life_of(nuclide)
+        notes.append(f"the header has no half-life: that of {nuclide}, {half_life:g} s, was taken")
+    elif half_life and base.half_life_s and abs(half_life / base.half_life_s - 1.0) > 0.002:
+        notes.append(f"half-life {half_life:g} s taken; the header says {base.half_life_s:g} s")
     activity = facts.administered_activity_mbq or base.activity_mbq
     if activity and base.activity_mbq and abs(activity / base.activity_mbq - 1.0) > 0.01:
         notes.append(
@@ -94,7 +118,7 @@ def administration_of(tags: Tags, modality: str, facts: ActivityFacts) -> Admini
     elif activity is not None and modality == "PT":
         notes.append("administered activity taken as net: the header tells no residual in syringe")
     return Administration(
-        nuclide=facts.nuclide or base.nuclide, agent=base.agent, half_life_s=half_life,
+        nuclide=nuclide, agent=base.agent, half_life_s=half_life,
         activity_mbq=activity, start=facts.administration_time or base.start,
         clock=None if facts.administration_time else base.clock, notes=tuple(notes),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from milligray.errors import InputError
 from milligray.read.activity_facts import ActivityFacts, SpectCalibration
 from milligray.read.activity_series import ActivityImage
 from milligray.read.activity_values import check_total, without_negatives
-from milligray.read.administration import administration_of, administration_time
+from milligray.read.administration import HalfLifeOf, administration_of, administration_time
 from milligray.read.ct_dicom import volume_sha256
 from milligray.read.decay_correction import (
     FrameTiming,
@@ -33,7 +33,11 @@ _MS = 1e-3
 
 
 def read_nm_series(
-    path: str | Path, *, series: str | int | None = None, facts: ActivityFacts | None = None
+    path: str | Path,
+    *,
+    series: str | int | None = None,
+    facts: ActivityFacts | None = None,
+    half_life_of: HalfLifeOf | None = None,
 ) -> ActivityImage:
     """Read a reconstructed SPECT.
 
@@ -44,6 +48,8 @@ def read_nm_series(
     series : str or int, optional
     facts : ActivityFacts, optional
         What replaces the header: mostly half-life, administration and ``calibration``.
+    half_life_of : callable, optional
+        Half-life [s] of a nuclide by its name ("F-18"), asked where the header has none.
 
     Returns
     -------
@@ -56,10 +62,12 @@ def read_nm_series(
         If the object is planar, gated or unreconstructed, has no scale to activity and none was
         given, or its decay correction or half-life are not known.
     """
-    return nm_image_of(find_emission_series(path, series), facts or ActivityFacts())
+    return nm_image_of(find_emission_series(path, series), facts or ActivityFacts(), half_life_of)
 
 
-def nm_image_of(found: EmissionSeries, facts: ActivityFacts) -> ActivityImage:
+def nm_image_of(
+    found: EmissionSeries, facts: ActivityFacts, half_life_of: HalfLifeOf | None = None
+) -> ActivityImage:
     """SPECT of an object whose header was read."""
     if found.modality != "NM":
         raise InputError("the series is no NM object: give it to read_pet_series")
@@ -72,7 +80,7 @@ def nm_image_of(found: EmissionSeries, facts: ActivityFacts) -> ActivityImage:
     check_is_spect(tags)
     notes = [*found.notes, *_corrections(tags, facts)]
     headers, frame_notes = frame_headers(one)
-    given = administration_of(tags, "NM", facts)
+    given = administration_of(tags, "NM", facts, half_life_of)
     half_life = given.half_life_s
     if half_life is None:
         what = given.nuclide or "the nuclide"

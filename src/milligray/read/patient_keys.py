@@ -10,7 +10,9 @@ import pydicom
 
 from milligray.errors import InputError
 from milligray.read.activity_series import PatientKeys
+from milligray.read.dicom_folder import scan_folder
 from milligray.read.dicom_tags import Tags, quiet_pydicom
+from milligray.read.series_choice import choose_series
 
 KEY_KEYWORDS = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientWeight", "PatientSize",
@@ -48,8 +50,18 @@ def patient_keys(tags: Tags) -> PatientKeys:
     )
 
 
-def read_patient_keys(file: str | Path) -> PatientKeys:
-    """Keys of the patient in one DICOM file, e.g. a slice of the CT that goes with a PET."""
+def read_patient_keys(path: str | Path, *, series: str | int | None = None) -> PatientKeys:
+    """Keys of the patient of a CT, to be compared with those of an activity image.
+
+    Parameters
+    ----------
+    path : str or Path
+        One DICOM file of any kind, or a folder with a CT series.
+    series : str or int, optional
+        Which CT series, as for `read_ct_series`.
+    """
+    path = Path(path)
+    file = choose_series(scan_folder(path), series).headers[0].path if path.is_dir() else path
     with quiet_pydicom():
         dataset = pydicom.dcmread(
             file, stop_before_pixels=True, force=True, specific_tags=list(KEY_KEYWORDS)

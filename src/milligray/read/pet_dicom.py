@@ -11,7 +11,12 @@ from milligray.errors import InputError
 from milligray.read.activity_facts import ActivityFacts
 from milligray.read.activity_series import ActivityImage
 from milligray.read.activity_values import check_total, without_negatives
-from milligray.read.administration import Administration, administration_of, administration_time
+from milligray.read.administration import (
+    Administration,
+    HalfLifeOf,
+    administration_of,
+    administration_time,
+)
 from milligray.read.ct_dicom import volume_sha256
 from milligray.read.decay_correction import decay_factors, middle_of, moments_of_values
 from milligray.read.dicom_tags import Tags
@@ -25,7 +30,11 @@ from milligray.read.pet_units import pet_scale
 
 
 def read_pet_series(
-    path: str | Path, *, series: str | int | None = None, facts: ActivityFacts | None = None
+    path: str | Path,
+    *,
+    series: str | int | None = None,
+    facts: ActivityFacts | None = None,
+    half_life_of: HalfLifeOf | None = None,
 ) -> ActivityImage:
     """Read a static (also whole-body) PET series.
 
@@ -37,6 +46,8 @@ def read_pet_series(
         SeriesInstanceUID, series number or part of the description.
     facts : ActivityFacts, optional
         What replaces the header.
+    half_life_of : callable, optional
+        Half-life [s] of a nuclide by its name ("F-18"), asked where the header has none.
 
     Returns
     -------
@@ -55,7 +66,7 @@ def read_pet_series(
     -----
     All choices of the reader stand in ``notes``.
     """
-    images = read_pet_frames(path, series=series, facts=facts)
+    images = read_pet_frames(path, series=series, facts=facts, half_life_of=half_life_of)
     if len(images) > 1:
         raise InputError(
             f"the PET series is dynamic, {len(images)} time frames: read it with read_pet_frames"
@@ -64,13 +75,19 @@ def read_pet_series(
 
 
 def read_pet_frames(
-    path: str | Path, *, series: str | int | None = None, facts: ActivityFacts | None = None
+    path: str | Path,
+    *,
+    series: str | int | None = None,
+    facts: ActivityFacts | None = None,
+    half_life_of: HalfLifeOf | None = None,
 ) -> tuple[ActivityImage, ...]:
     """Read all time frames of a PET series, in temporal order; a static series has one."""
-    return pet_images_of(find_emission_series(path, series), facts or ActivityFacts())
+    return pet_images_of(find_emission_series(path, series), facts or ActivityFacts(), half_life_of)
 
 
-def pet_images_of(found: EmissionSeries, facts: ActivityFacts) -> tuple[ActivityImage, ...]:
+def pet_images_of(
+    found: EmissionSeries, facts: ActivityFacts, half_life_of: HalfLifeOf | None = None
+) -> tuple[ActivityImage, ...]:
     """Time frames of a series whose headers were read."""
     if found.modality != "PT":
         raise InputError("the series is no PET: give it to read_nm_series")
@@ -80,7 +97,7 @@ def pet_images_of(found: EmissionSeries, facts: ActivityFacts) -> tuple[Activity
     )
     tags = found.slices[0].tags
     notes = [*found.notes, *_corrections(tags, facts)]
-    given = administration_of(tags, "PT", facts)
+    given = administration_of(tags, "PT", facts, half_life_of)
     frames = split_frames(found.slices)
     first = min(timing_of(one).start for one in found.slices)
     start, when_notes = administration_time(

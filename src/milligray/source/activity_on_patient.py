@@ -99,19 +99,19 @@ def activity_on_patient(
     elif registration is None:
         notes.append("that CT and activity image lie in one frame of reference was not checked")
     used = registration or no_registration()
-    activity = np.asarray(image.activity_mbq_ml, dtype=np.float64) * image.grid.voxel_volume_cm3
-    total = float(activity.sum())
+    density, total = image.activity_mbq_ml, image.total_activity_mbq
     ct_grid = patient.grid if patient.ct is None else patient.ct.grid
-    outside_ct = 1.0 - share_inside(activity, image.grid, ct_grid, used.matrix)
+    outside_ct = 1.0 - share_inside(density, image.grid, ct_grid, used.matrix)
     reach = _enlarged(ct_grid, max(image.grid.spacing_mm))
-    beyond = 1.0 - share_inside(activity, image.grid, reach, used.matrix)
+    beyond = 1.0 - share_inside(density, image.grid, reach, used.matrix)
     if beyond > max_outside_ct:
         raise GeometryError(
             f"{100 * beyond:.1f} % of the activity lies beyond the CT by more than one voxel of the"
             f" image (limit {100 * max_outside_ct:g} %): its dose would be missing; give a CT of"
             " the whole activity image, crop the image on purpose, or check the registration"
         )
-    placed, correction = resample_activity(activity, image.grid, patient.grid, used.matrix)
+    placed, correction = resample_activity(density, image.grid, patient.grid, used.matrix)
+    placed *= image.grid.voxel_volume_cm3
     on_grid = float(placed.sum())
     in_body = float(placed[patient.body].sum())
     outside_body = max(0.0, 1.0 - outside_ct - in_body / total)

@@ -1,6 +1,6 @@
 """Rigid registration of images of one patient, and the record of what was done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -74,6 +74,16 @@ class Registration:
         """How far a point of the fixed image is moved, LPS [mm]."""
         point = np.asarray(point_lps_mm, dtype=np.float64)
         return np.asarray(self.matrix[:3, :3] @ point + self.matrix[:3, 3] - point)
+
+    def followed_by(self, other: "Registration") -> "Registration":
+        """From the fixed image of this to the moving image of the other, e.g. by a first SPECT."""
+        both = [*self.notes, *other.notes]
+        both.append(f"two registrations one after the other: {self.method}, {other.method}")
+        return replace(
+            self if other.method == "none" else other,
+            matrix=other.matrix @ self.matrix,
+            notes=tuple(both),
+        )
 
     @property
     def is_identity(self) -> bool:

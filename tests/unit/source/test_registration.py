@@ -97,3 +97,16 @@ def test_what_does_not_conserve_activity_is_refused(tmp_path):
         read_transform(tmp_path / "a.csv")
     with pytest.raises(InputError, match="does not exist"):
         read_transform(tmp_path / "none.tfm")
+
+
+def test_registrations_one_after_the_other_are_the_product():
+    first, second = np.eye(4), np.eye(4)
+    first[:3, :3], first[:3, 3] = rotation(5.0), (1.0, 2.0, 3.0)
+    second[:3, :3], second[:3, 3] = rotation(-8.0), (4.0, 0.0, -2.0)
+    one = Registration(method="file", matrix=first)
+    both = one.followed_by(Registration(method="rigid", matrix=second))
+    point = np.array([10.0, -20.0, 30.0])
+    middle = first[:3, :3] @ point + first[:3, 3]
+    wanted = second[:3, :3] @ middle + second[:3, 3]
+    np.testing.assert_allclose(point + both.shift_mm(point), wanted)
+    assert both.method == "rigid"

@@ -433,3 +433,30 @@ def test_nobody_is_named_and_ignored_facts_are_refused(write_pet, at_administrat
     assert "Doe" not in repr(image.patient) + repr(image.notes)
     with pytest.raises(InputError, match="units cannot be given"):
         read_pet_series(folder, facts=ActivityFacts(units="kBq/mL"))
+
+
+def test_half_life_is_asked_where_the_header_has_none(write_pet, at_administration):
+    folder = write_pet(
+        at_administration * left(3600.0), alter=lambda d: set_item(d, RadionuclideHalfLife=None)
+    )
+    asked = []
+
+    def table(nuclide):
+        asked.append(nuclide)
+        return HALF_LIFE_S
+
+    image = read_activity(folder, half_life_of=table)
+    assert_is_truth(image, at_administration)
+    assert asked == ["F-18"]
+    assert any("that of F-18, 6586.2 s, was taken" in note for note in image.notes)
+
+
+def test_nuclide_of_the_user_brings_its_own_half_life(write_pet, at_administration):
+    """The header's half-life belongs to the header's nuclide."""
+    folder = write_pet(at_administration * left(3600.0))
+    facts = ActivityFacts(nuclide="68Ga")
+    with pytest.raises(InputError, match="give half_life_s"):
+        read_pet_series(folder, facts=facts)
+    image = read_pet_series(folder, facts=facts, half_life_of=lambda _: 4070.0)
+    assert (image.nuclide, image.half_life_s) == ("Ga-68", 4070.0)
+    assert any("says Ga-68, the header F-18" in note for note in image.notes)

@@ -45,7 +45,8 @@ def test_published_suv_as_nifti_gives_the_same_activity(shared_data):
 def test_ct_and_pet_of_one_patient(shared_data):
     folder = shared_data / "dicom" / "sts_002_petct"
     image = read_activity(folder)
-    keys = read_patient_keys(folder / "CT" / "000000.dcm")
+    keys = read_patient_keys(folder)
+    assert keys == read_patient_keys(folder / "CT" / "000000.dcm")
     assert check_same_patient(keys, image.patient) == ()
     assert keys.frame_of_reference_uid == image.patient.frame_of_reference_uid
     other = read_patient_keys(shared_data / "dicom" / "rdsr_gpl3" / "NM-PetIm-GE.dcm")
