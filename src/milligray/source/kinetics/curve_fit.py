@@ -40,7 +40,10 @@ class KineticFit:
         Effective rates: physical plus biological.
     result : RegionTia
     chi_square : float
-        Weighted sum of squared residuals; with unknown uncertainties, n by construction.
+        Weighted sum of squared residuals; with unknown uncertainties in units of the proportional
+        deviation ``max(A, 0.05 max A)``.
+    n_free : int
+        Points less parameters.
     aicc : float
         Akaike's criterion for few points; inf if there are too few for it.
     """
@@ -52,6 +55,7 @@ class KineticFit:
     rates_per_s: FloatArray
     result: RegionTia
     chi_square: float
+    n_free: int
     aicc: float
 
     def activity_mbq(self, times_s: FloatArray) -> FloatArray:
@@ -234,7 +238,8 @@ def _assemble(
         amplitudes_mbq=amplitudes,
         rates_per_s=rates,
         result=result,
-        chi_square=chi_square if scale.sigma is not None else float(n),
+        chi_square=chi_square,
+        n_free=n - p,
         aicc=float(aicc),
     )
 

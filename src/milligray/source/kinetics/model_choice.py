@@ -9,6 +9,11 @@ from milligray.source.kinetics.curve_fit import KineticFit, fit_curve
 from milligray.source.kinetics.exponential_models import find_model, list_models
 from milligray.source.kinetics.time_activity import RegionTia, TimeActivityCurve
 
+UNLIKELY = 1e-3
+"""Probability of a chi-square below which a model is taken to miss the points."""
+LARGE_RESIDUAL = 0.3
+"""The same for points of unknown uncertainty: relative residual."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelChoice:
@@ -20,7 +25,7 @@ class ModelChoice:
     fits : tuple of KineticFit
         Best first.
     weights : tuple of float
-        Akaike weights in the same order; they add to 1.
+        Akaike weights in the same order, adding to 1; one alone if nothing was compared.
     result : RegionTia
         Integral of the best model. Its uncertainty holds the fit's own and the spread of the
         other models, by their weights.
@@ -56,6 +61,10 @@ def choose_model(curve: TimeActivityCurve, models: Sequence[str] | None = None) 
     ``(sum_m w_m sqrt(var_m + (tia_m - tia_best)**2))**2`` (Burnham and Anderson, with the best
     model in place of the average). AICc needs two points more than parameters; where no model
     has them, the one of fewest parameters is taken and the result says that nothing was compared.
+    AICc prefers a model that misses the points to one that it has too few points to judge (a rise
+    seen by four images). So if the chi-square of the best has a probability below 0.001 (residuals
+    above 30 % where uncertainties are not known), the best fitting model with one point to spare
+    is taken instead.
     """
     fits: list[KineticFit] = []
     reasons: list[str] = []
@@ -77,6 +86,17 @@ def choose_model(curve: TimeActivityCurve, models: Sequence[str] | None = None) 
         return ModelChoice(best=alone, fits=(alone,), weights=(1.0,), result=result)
     compared.sort(key=lambda fit: fit.aicc)
     best = compared[0]
+    if misses_points(best, curve):
+        spare = [fit for fit in fits if fit not in compared and fit.n_free >= 1]
+        better = [fit for fit in spare if not misses_points(fit, curve)]
+        if better:
+            taken = min(better, key=lambda fit: fit.chi_square)
+            note = (
+                f"{best.model.name} misses the points; {taken.model.name} taken, which they are too"
+                " few to compare"
+            )
+            result = replace(taken.result, notes=(*taken.result.notes, note))
+            return ModelChoice(best=taken, fits=(taken, *compared), weights=(1.0,), result=result)
     raw = [exp(-0.5 * (fit.aicc - best.aicc)) for fit in compared]
     weights = tuple(w / sum(raw) for w in raw)
     tia = best.result.tia_mbq_s
@@ -88,10 +108,23 @@ def choose_model(curve: TimeActivityCurve, models: Sequence[str] | None = None) 
         f"{fit.model.name} {100 * w:.0f} %" for w, fit in zip(weights, compared, strict=True)
     )
     note = f"model by AICc, weights: {told}"
+    if misses_points(best, curve):
+        note += "; it misses the points by more than their uncertainty"
     result = replace(
         best.result, relative_uncertainty=sigma / tia, notes=(*best.result.notes, note)
     )
     return ModelChoice(best=best, fits=tuple(compared), weights=weights, result=result)
+
+
+def misses_points(fit: KineticFit, curve: TimeActivityCurve) -> bool:
+    """True if the curve lies farther from the points than chance allows."""
+    from scipy.special import chdtrc  # noqa: PLC0415 - slow to import
+
+    if fit.n_free < 1:
+        return False
+    if curve.standard_uncertainty_mbq is None:
+        return sqrt(fit.chi_square / fit.n_free) > LARGE_RESIDUAL
+    return float(chdtrc(fit.n_free, fit.chi_square)) < UNLIKELY
 
 
 def _tia_sigma(fit: KineticFit) -> float:

@@ -109,6 +109,20 @@ def test_too_few_points_to_compare_takes_the_simplest_and_says_so():
     assert np.isnan(fit_curve(_curve(times, values), "mono").result.relative_uncertainty)
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_rise_seen_by_four_points_is_not_fitted_by_a_fall(is_known):
+    """AICc cannot judge three parameters with four points, but one exponential plainly misses."""
+    times = np.array([1.0, 24.0, 72.0, 168.0]) * HOUR
+    slow, fast = log(2.0) / (70 * HOUR), log(2.0) / (10 * HOUR)
+    values = 50.0 * (np.exp(-slow * times) - np.exp(-fast * times))
+    choice = choose_model(_curve(times, values, 0.05 * values if is_known else None))
+    assert choice.best.model.name == "mono-uptake"
+    assert choice.result.tia_mbq_s == pytest.approx(50.0 * (1 / slow - 1 / fast), rel=0.01)
+    # with known uncertainties one exponential is refused outright: it would rise
+    told = "too few points to compare" if is_known else "mono misses the points"
+    assert any(told in note for note in choice.result.notes)
+
+
 def test_pure_physical_decay_is_accepted_and_noted():
     """Microspheres stay: the fit rests at its bound, and is right."""
     times = np.array([4.0, 24.0, 72.0]) * HOUR
