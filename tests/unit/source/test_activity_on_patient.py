@@ -9,13 +9,10 @@ import pytest
 from milligray.errors import GeometryError, InputError
 from milligray.patient import water_cylinder
 from milligray.read import ActivityImage, PatientKeys
-from milligray.source.activity_on_patient import (
-    activity_on_patient,
-    check_half_life,
-    check_time_points,
-)
+from milligray.source.activity_on_patient import activity_on_patient
 from milligray.source.activity_resampling import resample_activity, share_inside
 from milligray.source.registration import Registration
+from milligray.source.time_points import compare_half_life, check_time_points
 from milligray.volume import Grid
 
 IDENTITY = np.eye(4)
@@ -145,6 +142,26 @@ def test_fractions_outside_are_reported(patient, blob):
     assert any("outside the body outline" in note for note in placed.notes)
 
 
+def test_activity_outside_the_body_is_kept_dropped_or_brought_back(patient, blob):
+    """Kept: in the air; dropped: gone; nearest: what is near the skin is back in the body."""
+    grid, values = blob
+    image = activity_image(grid, values + np.float32(1e-5))
+    kept, dropped, near = (
+        activity_on_patient(image, patient, max_outside_ct=0.9, outside_body=way)
+        for way in ("keep", "drop", "nearest")
+    )
+    body = patient.body
+    assert kept.activity_mbq[~body].sum() > 0
+    for other in (dropped, near):
+        assert other.activity_mbq[~body].sum() == 0
+        assert other.outside_body_fraction == kept.outside_body_fraction
+    np.testing.assert_array_equal(dropped.activity_mbq[body], kept.activity_mbq[body])
+    assert dropped.activity_mbq.sum() < near.activity_mbq.sum() < kept.activity_mbq.sum()
+    core = np.zeros_like(body)
+    core[6:-6, 12:-12, 12:-12] = True
+    np.testing.assert_array_equal(near.activity_mbq[core], kept.activity_mbq[core])
+
+
 def test_activity_beyond_the_ct_is_refused(patient):
     long = Grid.from_spacing((60, 30, 30), (5.1, 5.7, 6.3), origin_lps_mm=(-91, -83, -150))
     values = np.full(long.shape, 0.001, dtype=np.float32)
@@ -202,10 +219,10 @@ def test_time_points_ascend_and_belong_together(blob):
 
 def test_half_life_of_the_header_is_checked(blob):
     image = activity_image(*blob, acquisition_time=datetime(2026, 1, 1))
-    assert check_half_life(image, 6586.2) == ()
-    assert "6584" in check_half_life(replace(image, half_life_s=6620.0), 6584.0)[0]
+    assert compare_half_life(image, 6586.2) == ()
+    assert "6584" in compare_half_life(replace(image, half_life_s=6620.0), 6584.0)[0]
     with pytest.raises(InputError, match="wrong nuclide"):
-        check_half_life(replace(image, half_life_s=109.77), 6586.2)
+        compare_half_life(replace(image, half_life_s=109.77), 6586.2)
 
 
 def test_image_itself_refuses_what_is_no_activity(blob):
