@@ -77,7 +77,8 @@ def administration_of(
     items = tags.value("RadiopharmaceuticalInformationSequence") or []
     notes: list[str] = []
     is_given = facts.administered_activity_mbq is not None
-    found = [_item(Tags([item]), modality, notes, is_given=is_given) for item in items]
+    zone = tags.text("TimezoneOffsetFromUTC")
+    found = [_item(Tags([item]), modality, notes, zone, is_given=is_given) for item in items]
     nuclides = {one.nuclide for one in found if one.nuclide}
     if len(nuclides) > 1 and facts.nuclide is None:
         raise InputError(
@@ -203,15 +204,41 @@ def _last_before(scan_start: datetime, clock: time) -> datetime:
     return same_day
 
 
-def _item(item: Tags, modality: str, notes: list[str], *, is_given: bool) -> Administration:
+def _on_local_clock(start: datetime, clock: time | None, notes: list[str]) -> datetime:
+    """Start with an offset from UTC, in a file that does not tell its own zone."""
+    if clock is None:
+        notes.append(
+            "RadiopharmaceuticalStartDateTime has an offset from UTC and the file none: its clock"
+            " was taken as the scanner's"
+        )
+        return start
+    days = (timedelta(days=number) for number in (-1, 0, 1))
+    local = min(
+        (datetime.combine(start.date() + day, clock) for day in days),
+        key=lambda moment: abs((moment - start).total_seconds()),
+    )
+    if abs((local - start).total_seconds()) > 60.0:
+        notes.append(
+            "RadiopharmaceuticalStartDateTime has an offset from UTC and another clock than"
+            " RadiopharmaceuticalStartTime: the latter was taken"
+        )
+    return local
+
+
+def _item(
+    item: Tags, modality: str, notes: list[str], zone: str, *, is_given: bool
+) -> Administration:
     code = item.value("RadionuclideCodeSequence")
     agents = item.value("RadiopharmaceuticalCodeSequence")
     nuclide = nuclide_of_code(Tags([code[0]])) if code else None
     agent = item.text("Radiopharmaceutical")
     if not agent and agents:
         agent = Tags([agents[0]]).text("CodeMeaning")
-    start = datetime_of(item.text("RadiopharmaceuticalStartDateTime"))
+    stated = item.text("RadiopharmaceuticalStartDateTime")
+    start = datetime_of(stated, local_offset=zone)
     clock = clock_of(item.text("RadiopharmaceuticalStartTime"))
+    if start is not None and stated[-5:-4] in ("+", "-") and not zone:
+        start = _on_local_clock(start, clock, notes)
     return Administration(
         nuclide=nuclide or nuclide_of_text(agent),
         agent=agent or None,

@@ -195,7 +195,7 @@ def _checked(
     applied = [_applied(timing, half_life_s) for timing in timings]
     told = [moment for moment in applied if moment is not None]
     if len(told) < len(timings):
-        return [declared] * len(timings), ()
+        return [declared] * len(timings), _frame_time_note(timings, declared, half_life_s)
     off = np.array([(moment - declared).total_seconds() for moment in told])
     shift = np.expm1(np.abs(off) * np.log(2.0) / half_life_s)
     if float(shift.max()) <= _AGREES:
@@ -222,3 +222,19 @@ def _checked(
         f" applied fits another time: the activity would differ by {100 * float(shift.max()):.0f}"
         " %; say decay_reference: start, middle, administration or none"
     )
+
+
+def _frame_time_note(
+    timings: Sequence[FrameTiming], declared: datetime, half_life_s: float
+) -> tuple[str, ...]:
+    """FrameReferenceTime counts from the decay reference; vendors differ, so it only warns."""
+    worst = 0.0
+    for timing in timings:
+        if timing.reference_s and timing.duration_s is not None:
+            mean_s = (_mean_moment(timing, half_life_s) - declared).total_seconds()
+            worst = max(worst, abs(mean_s - timing.reference_s))
+    part = float(np.expm1(worst * np.log(2.0) / half_life_s))
+    if part <= _AGREES:
+        return ()
+    words = "FrameReferenceTime would put the decay reference elsewhere"
+    return (f"{words} ({100 * part:.1f} % of the activity): not taken",)

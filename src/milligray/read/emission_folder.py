@@ -74,8 +74,10 @@ def find_emission_series(path: str | Path, series: str | int | None = None) -> E
     groups, modalities = _groups(path)
     if not groups:
         found = ", ".join(f"{name} ({n} files)" for name, n in sorted(modalities.items()))
+        nifti = [f.name for f in dicom_candidates(path) if f.name.endswith((".nii", ".nii.gz"))]
+        hint = f"; give the NIfTI file itself, e.g. {nifti[0]}" if nifti else ""
         raise InputError(
-            f"no PET or NM image in {path.name}; the modalities there are: {found or 'none'}"
+            f"no PET or NM image in {path.name}; the modalities there are: {found or 'none'}{hint}"
         )
     candidates = groups
     if series is not None:
@@ -94,16 +96,20 @@ def find_emission_series(path: str | Path, series: str | int | None = None) -> E
             f" part of its description:\n{_listing(candidates)}"
         )
     _refuse_two_persons(candidates[0])
+    notes: tuple[str, ...] = ()
+    if modalities["copies"]:
+        notes = (f"{modalities['copies']} copies of files (same SOPInstanceUID) left out",)
     others = [group.line.strip() for group in groups if group is not candidates[0]]
     if others:
-        return replace(candidates[0], notes=(f"others in the folder: {'; '.join(others)}",))
-    return candidates[0]
+        notes = (*notes, f"others in the folder: {'; '.join(others)}")
+    return replace(candidates[0], notes=notes)
 
 
 def _groups(path: Path) -> tuple[list[EmissionSeries], Counter[str]]:
     salt = secrets.token_bytes(16)
     modalities: Counter[str] = Counter()
     together: dict[tuple[object, ...], list[EmissionSlice]] = {}
+    seen: set[str] = set()
     with quiet_pydicom():
         for file in dicom_candidates(path):
             dataset = read_header(file, EMISSION_TAGS, "PT", (*_PET_CLASSES, NM_IMAGE))
@@ -122,8 +128,14 @@ def _groups(path: Path) -> tuple[list[EmissionSeries], Counter[str]]:
                 raise FormatError(
                     f"{file.name} is a damaged DICOM file; copy it again from the archive"
                 ) from error
+            uid = tags.text("SOPInstanceUID")
+            if uid and uid in seen:
+                modalities["copies"] += 1
+                continue
+            seen.add(uid)
+            alone = modality == "NM" and len(slices) == 1 and _n_frames(slices[0]) > 1
             for one in slices:
-                key = (modality, *_key(one), file if modality == "NM" else None)
+                key = (modality, *_key(one), file if alone else None)
                 together.setdefault(key, []).append(one)
     groups = [
         EmissionSeries(slices=tuple(members), modality=str(key[0]), notes=())
@@ -131,6 +143,10 @@ def _groups(path: Path) -> tuple[list[EmissionSeries], Counter[str]]:
     ]
     groups.sort(key=lambda g: (g.slices[0].header.series_number or 0, g.slices[0].header.path))
     return groups, modalities
+
+
+def _n_frames(one: EmissionSlice) -> int:
+    return int(one.tags.number("NumberOfFrames") or 1)
 
 
 def _modality(tags: Tags) -> str:

@@ -17,8 +17,8 @@ TIME_KEYWORDS = (
 )  # fmt: skip
 
 VALUE_KEYWORDS = (
-    "Units", "SUVType", "CorrectedImage", "RealWorldValueMappingSequence", "SeriesType",
-    "CountsSource", "NumberOfSlices", "NumberOfTimeSlices", "ImageIndex",
+    "SOPInstanceUID", "Units", "SUVType", "CorrectedImage", "RealWorldValueMappingSequence",
+    "SeriesType", "CountsSource", "NumberOfSlices", "NumberOfTimeSlices", "ImageIndex",
     "RadiopharmaceuticalInformationSequence", "AttenuationCorrected", "ScatterCorrected",
 )  # fmt: skip
 

@@ -77,9 +77,13 @@ def nm_image_of(
     )
     one = found.slices[0]
     tags = one.tags
-    check_is_spect(tags)
+    for part in found.slices:
+        check_is_spect(part.tags)
     notes = [*found.notes, *_corrections(tags, facts)]
-    headers, frame_notes = frame_headers(one)
+    framed = [frame_headers(part) for part in found.slices]
+    headers = [header for some, _ in framed for header in some]
+    frame_notes = framed[0][1]
+    mappings = {part.header.path: real_world_mapping(part.tags) for part in found.slices}
     given = administration_of(tags, "NM", facts, half_life_of)
     half_life = given.half_life_s
     if half_life is None:
@@ -92,7 +96,9 @@ def nm_image_of(
     stack = stack_emission(headers)
     ordered = tuple(headers[index] for index in stack.order)
     voxel_ml = float(abs(np.linalg.det(stack.affine[:3, :3]))) * 1e-3
-    values, units, scale_notes = _activity(ordered, tags, facts.calibration, timing, voxel_ml)
+    values, units, scale_notes = _activity(
+        ordered, tags, facts.calibration, timing, voxel_ml, mappings
+    )
     correction, decay_notes = _decay(tags, facts, timing, half_life)
     moments, more = moments_of_values(
         [timing], half_life, correction=correction, series_start=timing.start, scan_start=None,
@@ -138,6 +144,7 @@ def _activity(
     calibration: SpectCalibration | None,
     timing: FrameTiming,
     voxel_ml: float,
+    mappings: dict[Path, tuple[float, float, float] | None],
 ) -> tuple[npt.NDArray[np.float32], str, tuple[str, ...]]:
     """Concentration [MBq/mL] as stored (decay not yet touched), units, notes."""
     units = tags.text("Units").upper()
@@ -146,15 +153,16 @@ def _activity(
         return rescaled(headers, factor), units or "counts", (note,)
     if units in _UNITS_MBQ_ML:
         return rescaled(headers, _UNITS_MBQ_ML[units]), units, ()
-    mapping = real_world_mapping(tags)
-    if mapping is not None:
-        slope, intercept, factor = mapping
-        mapped = tuple(replace(h, slope=slope, intercept=intercept) for h in headers)
-        return (
-            rescaled(mapped, factor),
-            "BQML",
-            ("units and scale from the real-world value mapping",),
+    found = [mappings[header.path] for header in headers]
+    known = [mapping for mapping in found if mapping is not None]
+    if len(known) == len(headers):
+        mapped = tuple(
+            replace(header, slope=slope, intercept=intercept)
+            for header, (slope, intercept, _) in zip(headers, known, strict=True)
         )
+        factors = np.array([factor for _, _, factor in known])
+        note = "units and scale from the real-world value mapping"
+        return rescaled(mapped, factors), "BQML", (note,)
     raise InputError(
         f"the SPECT's values are {units or 'counts'} without a scale to activity (neither Units"
         " BQML nor a real-world value mapping in Bq/mL): give a calibration, mbq_ml_per_unit or"
@@ -252,6 +260,8 @@ def _corrections(tags: Tags, facts: ActivityFacts) -> list[str]:
                 " reconstruction (or a calibration, if it was corrected all the same)"
             )
         notes.append(f"{words}: taken as corrected because a calibration was given")
+    if listed == [""]:
+        notes.append("CorrectedImage (0028,0051) is missing: attenuation correction assumed")
     if "SCAT" not in listed:
         notes.append("the header names no scatter correction of the SPECT")
     return notes

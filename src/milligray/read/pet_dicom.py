@@ -130,7 +130,10 @@ def _image(
     timings = [timing_of(one, facts.frame_duration_s) for one in slices]
     reference, length_s = middle_of(timings)
     correction = tags.text("DecayCorrection").upper()
+    if not correction and tags.text("DecayCorrected").upper() == "NO":
+        correction = "NONE"
     if scale.is_suv:
+        facts.refuse(("decay_reference",), "SUV refer to the activity at the administration")
         if correction == "NONE":
             raise InputError("SUV without decay correction cannot be turned into activity")
         if administration is None:

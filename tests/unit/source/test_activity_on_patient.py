@@ -12,7 +12,7 @@ from milligray.read import ActivityImage, PatientKeys
 from milligray.source.activity_on_patient import activity_on_patient
 from milligray.source.activity_resampling import resample_activity, share_inside
 from milligray.source.registration import Registration
-from milligray.source.time_points import compare_half_life, check_time_points
+from milligray.source.time_points import check_time_points, compare_half_life
 from milligray.volume import Grid
 
 IDENTITY = np.eye(4)

@@ -175,3 +175,15 @@ def test_calibration_is_one_factor():
         SpectCalibration()
     with pytest.raises(InputError, match="must be > 0"):
         SpectCalibration(mbq_ml_per_unit=-1.0)
+
+
+def test_single_frame_files_are_one_image(write_spect, counts):
+    """Some workstations write every slice of a SPECT as an object of its own."""
+    for k in range(6):
+        path = write_spect(
+            counts[k : k + 1], f"single/{k}.dcm", position=(-20, -30, -100 + 3.0 * k),
+            NumberOfFrames=None, InstanceNumber=k + 1,
+        )  # fmt: skip
+    image = read_nm_series(path.parent, facts=FACTS)
+    np.testing.assert_allclose(image.activity_mbq_ml, counts * 2e-3, rtol=1e-6)
+    assert image.grid.spacing_mm == pytest.approx((3, 4, 5))

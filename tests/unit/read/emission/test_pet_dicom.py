@@ -460,3 +460,38 @@ def test_nuclide_of_the_user_brings_its_own_half_life(write_pet, at_administrati
     image = read_pet_series(folder, facts=facts, half_life_of=lambda _: 4070.0)
     assert (image.nuclide, image.half_life_s) == ("Ga-68", 4070.0)
     assert any("says Ga-68, the header F-18" in note for note in image.notes)
+
+
+def test_copies_of_files_are_left_out(write_pet, at_administration):
+    folder = write_pet(at_administration * left(3600.0))
+    (folder / "copy").mkdir()
+    for file in list(folder.glob("*.dcm"))[:4]:
+        (folder / "copy" / file.name).write_bytes(file.read_bytes())
+    image = read_pet_series(folder)
+    assert_is_truth(image, at_administration)
+    assert any("4 copies of files" in note for note in image.notes)
+
+
+def test_start_in_another_zone_than_its_time_of_day(write_pet, at_administration):
+    """09:00 UTC beside 10:00 on the scanner's clock; and with the zone of the file told."""
+    stored = at_administration * left(3600.0)
+    utc = {"RadiopharmaceuticalStartDateTime": "20260224090000.000000+0000"}
+    image = read_pet_series(write_pet(stored, "a", alter=lambda d: set_item(d, **utc)))
+    assert_is_truth(image, at_administration)
+    assert any("another clock" in note for note in image.notes)
+    image = read_pet_series(
+        write_pet(stored, "b", TimezoneOffsetFromUTC="+0100", alter=lambda d: set_item(d, **utc))
+    )
+    assert_is_truth(image, at_administration)
+    assert not any("clock" in note for note in image.notes)
+
+
+def test_frame_reference_time_that_does_not_fit_is_noted(write_pet, at_administration):
+    stored = at_administration * left(3600.0)
+    fits = write_pet(
+        stored, "a", per_slice=lambda k: {"FrameReferenceTime": 1000 * (bed_s(k) - 3600.0 + 90.0)}
+    )
+    assert not any("FrameReferenceTime" in note for note in read_pet_series(fits).notes)
+    image = read_pet_series(write_pet(stored, "b", FrameReferenceTime=3600000))
+    assert_is_truth(image, at_administration)
+    assert any("FrameReferenceTime would put" in note for note in image.notes)
