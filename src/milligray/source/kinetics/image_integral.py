@@ -12,8 +12,12 @@ from milligray.source.kinetics.single_time_point import (
     physical_decay_integral,
     prior_half_life_integral,
 )
-from milligray.source.kinetics.time_activity import check_half_life, check_times
-from milligray.source.kinetics.trapezoid import Start, trapezoid_weights
+from milligray.source.kinetics.time_activity import (
+    TimeActivityCurve,
+    check_half_life,
+    check_times,
+)
+from milligray.source.kinetics.trapezoid import Start, integrate_trapezoid, trapezoid_weights
 from milligray.source.kinetics.voxel_fit import fit_voxels
 from milligray.source.time_integrated_activity import TimeIntegratedActivity
 from milligray.typing import FloatArray
@@ -84,8 +88,9 @@ def tia_from_images(
         weights = trapezoid_weights(times, half_life_s, start=start)
         tia = sum((w * a for w, a in zip(weights.total_s, images, strict=True)), np.zeros(1))
         method = f"trapezoid of {times.size} images, physical decay after the last"
-        shares = _shares(images, weights.before, weights.after, tia)
-        notes += (f"before the first image: {start}", shares)
+        whole = integrate_trapezoid(_whole_curve(images, times, half_life_s), start=start)
+        sigma = whole.relative_uncertainty
+        notes += whole.notes
     elif kinetics == "mono":
         stack = np.stack([image.ravel() for image in images])
         fit = fit_voxels(stack, times, half_life_s, start=start)
@@ -169,12 +174,13 @@ def _check_total(
     return (f"share of the administered, decayed activity in the images: {', '.join(notes)}",)
 
 
-def _shares(
-    images: Sequence[FloatArray], before: FloatArray, after: FloatArray, tia: FloatArray
-) -> str:
-    total = float(tia.sum())
-    first, last = float(images[0].sum() * before[0]), float(images[-1].sum() * after[-1])
-    return (
-        f"{100 * first / total:.0f} % of the decays before the first image,"
-        f" {100 * last / total:.0f} % after the last: extrapolated"
+def _whole_curve(
+    images: Sequence[FloatArray], times: FloatArray, half_life_s: float
+) -> TimeActivityCurve:
+    """Curve of all voxels together: what lines and tail may err by is judged on it."""
+    return TimeActivityCurve(
+        region="all voxels",
+        times_s=times,
+        activity_mbq=np.array([float(image.sum()) for image in images]),
+        half_life_s=half_life_s,
     )

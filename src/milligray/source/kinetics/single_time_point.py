@@ -10,6 +10,8 @@ from milligray.source.kinetics.time_activity import check_half_life
 from milligray.typing import FloatArray
 
 _QUADRATURE = 40
+SHORTEST_STAY = 1.0 / 3.0
+"""Effective / physical half-life, down to which the judgement on assumed kinetics reaches."""
 HAENSCHEID_RANGE = (0.75, 2.5)
 """Time of imaging / effective half-life within which the approximation errs by about 10 %."""
 HAENSCHEID_UNCERTAINTY = 0.10
@@ -47,7 +49,8 @@ def physical_decay_integral(time_s: float, half_life_s: float) -> IntegralPerAct
     Returns
     -------
     IntegralPerActivity
-        ``exp(lambda t) / lambda``. Its uncertainty is not known: NaN.
+        ``exp(lambda t) / lambda``. Its uncertainty is a judgement: the root mean square error if
+        the effective half-life lies anywhere between a third and the whole of the physical one.
 
     Examples
     --------
@@ -57,9 +60,12 @@ def physical_decay_integral(time_s: float, half_life_s: float) -> IntegralPerAct
     """
     decay = log(2.0) / check_half_life(half_life_s)
     _check_time(time_s)
+    seconds = float(np.exp(decay * time_s)) / decay
+    rates = decay / np.linspace(SHORTEST_STAY, 1.0, 201)
+    true: FloatArray = np.exp(np.minimum(rates * time_s, 200.0)) / rates
     return IntegralPerActivity(
-        seconds=float(np.exp(decay * time_s)) / decay,
-        relative_uncertainty=float("nan"),
+        seconds=seconds,
+        relative_uncertainty=float(np.sqrt(np.mean((true / seconds - 1.0) ** 2))),
         method="physical decay only",
         notes=(
             (

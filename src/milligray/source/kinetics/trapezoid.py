@@ -109,13 +109,20 @@ def integrate_trapezoid(
     Returns
     -------
     RegionTia
-        The uncertainty is that of the points; NaN if theirs is not known.
+        Its uncertainty holds that of the points (if known, else the notes say so) and what the
+        straight lines and the tail may err by, estimated from the points themselves.
 
     Raises
     ------
     InputError
-        If ``tail="last-points"`` and the last two points rise faster than physical decay allows,
-        or there are fewer than two, or one is 0.
+        If ``tail="last-points"`` and the last two points fall more slowly than physical decay, or
+        there are fewer than two, or one is 0.
+
+    Notes
+    -----
+    Straight lines lie above a curve that falls exponentially: the difference from exponentials
+    through the same points, ``(A_i - A_{i+1}) dt / ln(A_i / A_{i+1})``, is taken as one standard
+    uncertainty; so is the difference of the two tails, where physical decay is the one used.
     """
     if tail not in TAILS:
         raise InputError(f"tail must be one of {', '.join(TAILS)}, got {tail!r}")
@@ -137,19 +144,47 @@ def integrate_trapezoid(
         f"{100 * before_share:.0f} % of the decays before the first point,"
         f" {100 * after_share:.0f} % after the last: extrapolated"
     )
+    lines = float(weights.between @ activity) - _exponential_integral(curve)
+    tails = 0.0 if tail == "last-points" else _tail_difference(curve)
+    variance = lines**2 + tails**2
     sigma = curve.standard_uncertainty_mbq
-    uncertainty = float("nan")
     if sigma is not None:
-        uncertainty = float(np.sqrt(np.sum((gradient * sigma) ** 2))) / tia
+        variance += float(np.sum((gradient * sigma) ** 2))
+    else:
+        notes.append("noise of the points is not known and not in the uncertainty")
+    notes.append(
+        f"straight lines may be {100 * lines / tia:.0f} % too high, the tail"
+        f" {100 * tails / tia:.0f} %: in the uncertainty"
+    )
     return RegionTia(
         region=curve.region,
         tia_mbq_s=tia,
-        relative_uncertainty=uncertainty,
+        relative_uncertainty=float(np.sqrt(variance)) / tia,
         method=f"trapezoid, tail: {tail}",
         effective_half_life_s=log(2.0) / decay,
         fraction_after_last_point=after_share,
         notes=tuple(notes),
     )
+
+
+def _exponential_integral(curve: TimeActivityCurve) -> float:
+    """Integral between the points by exponentials where the curve falls, else by lines."""
+    before, after = curve.activity_mbq[:-1], curve.activity_mbq[1:]
+    steps = np.diff(curve.times_s)
+    falls = (after > 0) & (before > after * (1.0 + 1e-9))
+    ratio = np.where(falls, before / np.where(falls, after, 1.0), np.e)
+    by_exponential = (before - after) / np.log(ratio)
+    return float(np.sum(steps * np.where(falls, by_exponential, 0.5 * (before + after))))
+
+
+def _tail_difference(curve: TimeActivityCurve) -> float:
+    """How much physical decay after the last point exceeds the trend of the last two [MBq s]."""
+    last = float(curve.activity_mbq[-1])
+    if curve.times_s.size < 2 or last <= 0:
+        return 0.0
+    step = float(curve.times_s[-1] - curve.times_s[-2])
+    rate = float(np.log(max(float(curve.activity_mbq[-2]), last * 1e-9) / last)) / step
+    return last * max(0.0, 1.0 / curve.decay_constant_per_s - 1.0 / max(rate, 1e-30))
 
 
 def _last_rate_per_s(curve: TimeActivityCurve) -> float:

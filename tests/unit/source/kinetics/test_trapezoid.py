@@ -61,19 +61,30 @@ def test_time_before_the_first_point(start, expected_s):
     assert weights.between.tolist() == [900.0, 900.0]
 
 
-def test_uncertainty_is_that_of_a_linear_sum_and_of_the_tail():
-    life = 10.0 * HOUR
-    curve = _curve([1.0, 2.0, 4.0], [30.0, 20.0, 8.0], life, sigma=[0.9, 0.6, 0.24])
-    rng = np.random.default_rng(5)
-    for tail in ("physical-decay", "last-points"):
-        stated = integrate_trapezoid(curve, tail=tail)
-        drawn = [
-            integrate_trapezoid(_curve([1.0, 2.0, 4.0], values, life), tail=tail).tia_mbq_s
-            for values in rng.normal(curve.activity_mbq, curve.standard_uncertainty_mbq, (4000, 3))
-        ]
-        # 4000 draws: 1.1 % per standard deviation of the spread, plus the curvature of the tail
-        spread = np.std(drawn) / stated.tia_mbq_s
-        assert spread == pytest.approx(stated.relative_uncertainty, rel=0.08)
+@pytest.mark.parametrize("tail", ["physical-decay", "last-points"])
+def test_uncertainty_holds_that_of_the_points(tail):
+    """Without and with the points' own: the difference is the spread of redrawn points."""
+    life, times, values = 10.0 * HOUR, [1.0, 2.0, 4.0], [30.0, 20.0, 8.0]
+    curve = _curve(times, values, life, sigma=[0.9, 0.6, 0.24])
+    stated = integrate_trapezoid(curve, tail=tail)
+    bare = integrate_trapezoid(_curve(times, values, life), tail=tail)
+    points = np.sqrt(stated.relative_uncertainty**2 - bare.relative_uncertainty**2)
+    draws = np.random.default_rng(5).normal(values, curve.standard_uncertainty_mbq, (4000, 3))
+    drawn = [integrate_trapezoid(_curve(times, v, life), tail=tail).tia_mbq_s for v in draws]
+    # 4000 draws: 1.1 % per standard deviation of the spread, plus the curvature of the tail
+    assert np.std(drawn) / stated.tia_mbq_s == pytest.approx(points, rel=0.08)
+    assert any("noise of the points is not known" in note for note in bare.notes)
+
+
+@pytest.mark.parametrize("effective_h", [25.0, 50.0, 80.0])
+def test_uncertainty_covers_lines_and_tail(effective_h):
+    """Four images after Lu-177: too high by up to a third, and it says so."""
+    times = np.array([4.0, 24.0, 72.0, 168.0])
+    rate = log(2.0) / (effective_h * HOUR)
+    curve = _curve(times, np.exp(-rate * times * HOUR), 6.647 * 24 * HOUR)
+    found = integrate_trapezoid(curve, start="physical-decay")
+    error = found.tia_mbq_s * rate - 1.0
+    assert 0.02 < error < 1.5 * found.relative_uncertainty * (1.0 + error)
 
 
 def test_tail_going_uphill_is_refused():
