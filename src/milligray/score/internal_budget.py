@@ -5,16 +5,18 @@ from math import isfinite, isnan, sqrt
 from typing import Literal
 
 from milligray.errors import InputError
-from milligray.score.dose import BudgetEntry
-from milligray.score.partial_volume import (
-    RecoveryCurve,
+from milligray.score.contour_uncertainty import (
     edge_share,
-    sphere_recovery,
+    recovery_slope,
     volume_relative_uncertainty,
 )
+from milligray.score.dose import BudgetEntry
+from milligray.source.partial_volume import RecoveryCurve, sphere_recovery
 
 ASSUMED_KINETICS = 0.25
 """Judgement, for kinetics that were assumed and not measured."""
+UNSTATED_RECOVERY = 0.05
+"""Judgement, for measured recovery coefficients without an uncertainty."""
 COUNTING = "Counts and noise of the images"
 VOLUME = "Volume of the contour (through counts, recovery and mass)"
 
@@ -155,18 +157,19 @@ def volume_sensitivity(
     phi = edge_share(volume_ml, imaging.fwhm_mm)
     if imaging.recovery is None:
         return phi / (2.0 * sphere_recovery(volume_ml, imaging.fwhm_mm)) + mass_exponent
-    recovery = imaging.recovery.recovery(volume_ml)
-    return phi / (2.0 * recovery) - imaging.recovery.slope(volume_ml) + mass_exponent
+    slope = recovery_slope(imaging.recovery, volume_ml)
+    return phi / (2.0 * imaging.recovery.at(volume_ml)) - slope + mass_exponent
 
 
 def _recovery_entry(volume_ml: float, imaging: ImagingFacts, share: float) -> BudgetEntry:
-    if imaging.recovery is not None:
-        return _entry(
-            "Recovery coefficient",
-            imaging.recovery.relative_uncertainty * share,
-            "B",
-            f"recovery {imaging.recovery.recovery(volume_ml):.2f} read off the curve given",
-        )
+    curve = imaging.recovery
+    if curve is not None:
+        stated = curve.relative_uncertainty
+        basis = f"recovery {curve.at(volume_ml):.2f} read off {curve.name or 'the curve given'}"
+        if stated is None:
+            basis = f"judgement: {basis}, which states no uncertainty"
+        value = UNSTATED_RECOVERY if stated is None else stated
+        return _entry("Recovery coefficient", value * share, "B", basis)
     loss = 1.0 - sphere_recovery(volume_ml, imaging.fwhm_mm)
     return _entry(
         "Partial volume, not corrected",

@@ -9,13 +9,13 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import erf
 
 from milligray.errors import InputError
-from milligray.score.partial_volume import (
-    RecoveryCurve,
+from milligray.score.contour_uncertainty import (
     edge_share,
+    recovery_slope,
     sphere_radius_mm,
-    sphere_recovery,
     volume_relative_uncertainty,
 )
+from milligray.source.partial_volume import RecoveryCurve, sphere_recovery
 
 
 def _profile(x, radius, sigma):
@@ -75,14 +75,13 @@ def test_volume_uncertainty_is_that_of_edges_drawn_at_random():
     assert voxels_only == pytest.approx(3 * voxel / sqrt(6) / diameter)
 
 
-def test_recovery_curve():
-    curve = RecoveryCurve(half_volume_ml=3.0, exponent=0.9, relative_uncertainty=0.05)
-    assert curve.recovery(3.0) == pytest.approx(0.5)
-    step = 1e-5
-    numeric = log(curve.recovery(8.0 * (1 + step)) / curve.recovery(8.0)) / log(1 + step)
-    assert curve.slope(8.0) == pytest.approx(numeric, rel=1e-4)
-    with pytest.raises(InputError, match="exponent"):
-        RecoveryCurve(half_volume_ml=3.0, exponent=0.0, relative_uncertainty=0.05)
+def test_slope_of_measured_recovery():
+    """Of R = 1 - 1 / (1 + (v / 3)**0.9): 0.9 / (1 + (v / 3)**0.9)."""
+    volumes = np.geomspace(0.5, 200.0, 400)
+    curve = RecoveryCurve(volume_ml=volumes, recovery=1 - 1 / (1 + (volumes / 3.0) ** 0.9))
+    for volume in (0.5, 3.0, 40.0):
+        expected = 0.9 / (1 + (volume / 3.0) ** 0.9)
+        assert recovery_slope(curve, volume) == pytest.approx(expected, rel=0.05)
 
 
 def test_bad_volumes_are_refused():
