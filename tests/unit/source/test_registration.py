@@ -5,7 +5,8 @@ import pytest
 from scipy import ndimage
 
 from milligray.errors import FormatError, GeometryError, InputError
-from milligray.source.registration import Registration, read_transform, register_rigid
+from milligray.source.registration import Registration, read_transform
+from milligray.source.rigid_registration import register_rigid
 from milligray.volume import Grid, Volume
 
 
@@ -47,6 +48,7 @@ def test_known_displacement_is_found_within_a_voxel():
     found = register_rigid(fixed, moving, fill=(-1000.0, -1000.0))
     assert found.method == "rigid"
     assert found.metric_value < found.initial_metric_value
+    assert found.correlation > 0.95
     corners = np.array([[x, y, z] for x in (-70, 70) for y in (-45, 45) for z in (-60, 60)], float)
     for corner in corners:
         wanted = truth[:3, :3] @ corner + truth[:3, 3]
@@ -54,6 +56,14 @@ def test_known_displacement_is_found_within_a_voxel():
         assert np.linalg.norm(got - wanted) < 1.5
     again = register_rigid(fixed, moving, fill=(-1000.0, -1000.0))
     np.testing.assert_allclose(found.matrix, again.matrix, atol=1e-9)
+
+
+def test_images_that_have_nothing_in_common_are_refused():
+    grid = Grid.from_spacing((30, 28, 32), (5.0, 5.0, 5.0))
+    fixed = volume_of(np.eye(4), grid, 15.0, 1)
+    noise = ndimage.gaussian_filter(np.random.default_rng(4).normal(0, 500, grid.shape), 2.0)
+    with pytest.raises(GeometryError, match=r"correlate by|did not improve|turns the patient"):
+        register_rigid(fixed, Volume(grid=grid, values=noise.astype(np.float32)))
 
 
 def test_images_that_already_fit_stay():
