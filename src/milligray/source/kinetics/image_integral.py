@@ -29,7 +29,7 @@ OVERFULL = 1.2
 
 def tia_from_images(
     grid: Grid,
-    activity_mbq_ml: Sequence[FloatArray],
+    activity_mbq: Sequence[FloatArray],
     times_s: Sequence[float],
     *,
     nuclide: str,
@@ -45,8 +45,8 @@ def tia_from_images(
     Parameters
     ----------
     grid : Grid
-    activity_mbq_ml : sequence of ndarray, shape ``grid.shape`` [MBq/mL]
-        Activity concentration at the times given, as it was then (not decay-corrected back).
+    activity_mbq : sequence of ndarray, shape ``grid.shape`` [MBq]
+        Activity PER VOXEL at the times given, as it was then (not decay-corrected back).
     times_s : sequence of float [s]
         After administration, ascending.
     nuclide : str
@@ -75,9 +75,9 @@ def tia_from_images(
     """
     times = check_times(times_s)
     decay = log(2.0) / check_half_life(half_life_s)
-    if len(activity_mbq_ml) != times.size:
-        raise InputError(f"{len(activity_mbq_ml)} images but {times.size} times")
-    images = [activity_per_voxel_mbq(grid, image, k) for k, image in enumerate(activity_mbq_ml)]
+    if len(activity_mbq) != times.size:
+        raise InputError(f"{len(activity_mbq)} images but {times.size} times")
+    images = [checked_activity_mbq(grid, image, k) for k, image in enumerate(activity_mbq)]
     notes = _check_total(images, times, decay, administered_activity_mbq)
     sigma: FloatArray | float = float("nan")
     if kinetics in ("physical", "haenscheid", "prior"):
@@ -114,16 +114,16 @@ def tia_from_images(
     )
 
 
-def activity_per_voxel_mbq(grid: Grid, image: FloatArray, number: int) -> FloatArray:
-    """Activity per voxel [MBq] of image `number` (from 0) in MBq/mL; refused if it cannot be."""
-    values = np.asarray(image, dtype=np.float64)
+def checked_activity_mbq(grid: Grid, image: FloatArray, number: int) -> FloatArray:
+    """Activity of image `number` (from 0) per voxel [MBq]; refused if it cannot be."""
+    values: FloatArray = np.asarray(image, dtype=np.float64)
     if values.shape != grid.shape:
         raise GeometryError(
             f"image {number + 1} has shape {values.shape}, the grid {grid.shape}: resample it first"
         )
     if not np.all(np.isfinite(values)) or float(values.min()) < 0:
         raise InputError(f"image {number + 1} has negative or undefined activity")
-    return values * grid.voxel_volume_cm3
+    return values
 
 
 def _single(

