@@ -41,6 +41,7 @@ ELASTIC_SHARE = 0.1
 LOSS_SHARE = 0.1
 """Largest mean share of the energy that is lost in a step."""
 N_PHOTON_QUANTILES = 128
+MAX_COPIES = 16
 _THOMAS_FERMI = 0.88534
 
 
@@ -237,7 +238,10 @@ def _electron_weight(
 
 
 def build_charged_tables(
-    materials: Sequence[Material], *, max_energy_kev: float = MAX_KEV
+    materials: Sequence[Material],
+    *,
+    max_energy_kev: float = MAX_KEV,
+    annihilation_copies: int = 1,
 ) -> ChargedTables:
     """Tables of electrons and positrons of the materials, in their order.
 
@@ -247,11 +251,16 @@ def build_charged_tables(
         Their reference densities enter the density effect.
     max_energy_kev : float [keV]
         Highest kinetic energy of the source; at most 4000.
+    annihilation_copies : int
+        Pairs of photons of a positron at rest, 1 to 16; more save time where photons decide the
+        noise, the mean is the same.
 
     Returns
     -------
     ChargedTables
     """
+    if not 1 <= annihilation_copies <= MAX_COPIES:
+        raise InputError(f"annihilation_copies must lie in 1-{MAX_COPIES}")
     if not ABSORPTION_KEV < max_energy_kev <= MAX_KEV:
         raise InputError(
             f"kinetic energies must lie in {ABSORPTION_KEV:g}-{MAX_KEV:g} keV,"
@@ -272,4 +281,5 @@ def build_charged_tables(
         collision_cutoff_kev=COLLISION_CUTOFF_KEV,
         photon_cutoff_kev=PHOTON_CUTOFF_KEV,
         absorption_kev=ABSORPTION_KEV,
+        annihilation_copies=annihilation_copies,
     )

@@ -55,6 +55,8 @@ class ChargedTables(NamedTuple):
         Smallest hard energy loss in a collision, and to a photon.
     absorption_kev : float
         Charged particles below stop on the spot.
+    annihilation_copies : int
+        Pairs of photons, of so much less weight, that one positron at rest gives.
     """
 
     log_energy_min: float
@@ -64,6 +66,7 @@ class ChargedTables(NamedTuple):
     collision_cutoff_kev: float
     photon_cutoff_kev: float
     absorption_kev: float
+    annihilation_copies: int
 
 
 @physics

@@ -47,15 +47,20 @@ def push(
 def annihilate(
     stack: Stack, waiting: int, key: np.uint64, history: np.uint64, draw: int,
     x: float, y: float, z: float, u: float, v: float, w: float,
-    energy_kev: float, weight: float,
+    energy_kev: float, weight: float, copies: int,
 ) -> tuple[int, int]:  # fmt: skip
-    """Two photons of a positron, at rest or in flight; returns how many wait, and the next draw."""
+    """Two photons of a positron, at rest or in flight; returns how many wait, and the next draw.
+
+    At rest they may be several pairs of so much less weight, in independent directions.
+    """
     if energy_kev <= 0.0:
-        xi_polar, xi_azimuth, _, _ = uniform4(key, history, draw)
-        draw += 1
-        u, v, w = rotate(0.0, 0.0, 1.0, 2.0 * xi_polar - 1.0, xi_azimuth)
-        waiting = push(stack, waiting, x, y, z, u, v, w, ELECTRON_REST_KEV, weight, 2)
-        waiting = push(stack, waiting, x, y, z, -u, -v, -w, ELECTRON_REST_KEV, weight, 2)
+        weight /= copies
+        for _ in range(copies):
+            xi_polar, xi_azimuth, _, _ = uniform4(key, history, draw)
+            draw += 1
+            u, v, w = rotate(0.0, 0.0, 1.0, 2.0 * xi_polar - 1.0, xi_azimuth)
+            waiting = push(stack, waiting, x, y, z, u, v, w, ELECTRON_REST_KEV, weight, 2)
+            waiting = push(stack, waiting, x, y, z, -u, -v, -w, ELECTRON_REST_KEV, weight, 2)
         return waiting, draw
     while True:
         xi_share, xi_accept, xi_azimuth, _ = uniform4(key, history, draw)
@@ -124,12 +129,13 @@ def stop_here(
             else:
                 deposit -= at
                 waiting, draw = annihilate(
-                    stack, waiting, key, history, draw, x, y, z, u, v, w, at, weight
+                    stack, waiting, key, history, draw, x, y, z, u, v, w, at, weight, 1
                 )
                 is_positron = False
     add_to_tally(tally, tally_index(matter, cell), weight * deposit)
     if is_positron:
         waiting, draw = annihilate(
-            stack, waiting, key, history, draw, x, y, z, u, v, w, 0.0, weight
-        )
+            stack, waiting, key, history, draw, x, y, z, u, v, w, 0.0, weight,
+            tables.annihilation_copies,
+        )  # fmt: skip
     return waiting, draw

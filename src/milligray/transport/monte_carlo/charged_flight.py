@@ -233,4 +233,6 @@ def follow_charged(
             continue
         chosen -= charged_value(tables, particle, row, fraction, material, ch.ANNIHILATION)
         if chosen < 0.0:
-            return annihilate(stack, waiting, key, history, draw, x, y, z, u, v, w, energy, weight)
+            return annihilate(
+                stack, waiting, key, history, draw, x, y, z, u, v, w, energy, weight, 1
+            )

@@ -32,7 +32,6 @@ from milligray.transport.monte_carlo.engine import (
 from milligray.transport.monte_carlo.matter import DRY_AIR, pack_matter, without_border
 from milligray.transport.monte_carlo.organ_scoring import organ_mass_g, organ_scoring
 from milligray.typing import FloatArray
-from milligray.volume import Grid
 
 Electrons = Literal["local", "primaries", "all"]
 BALL_POINTS = 200_000
@@ -46,6 +45,7 @@ def transport_decays(
     electrons: Electrons = "primaries",
     histories: int | None = None,
     precision: float | None = None,
+    annihilation_copies: int = 4,
     seed: int = 1,
     organs: OrganMap | OrganMassWeights | None = None,
     precision_organs: npt.NDArray[np.bool_] | None = None,
@@ -67,6 +67,8 @@ def transport_decays(
         Number of emissions (rounded up to whole batches). Give this or `precision`.
     precision : float, optional
         Stop when every organ of `precision_organs` has at most this relative standard deviation.
+    annihilation_copies : int
+        Pairs of photons, of so much less weight, for every positron at rest; 1 to 16.
     seed : int
         Same seed, same result, for any number of threads.
     organs : OrganMap or OrganMassWeights, optional
@@ -114,6 +116,7 @@ def transport_decays(
     charged = build_charged_tables(
         (*patient.materials, DRY_AIR),
         max_energy_kev=max(2.0 * ABSORPTION_KEV, source.max_photon_kev),
+        annihilation_copies=annihilation_copies,
     )
     scoring = organ_scoring(patient, organs)
     local_kev = source.local_kev_per_decay
@@ -192,7 +195,7 @@ def decays_on_grid(patient: Patient, source: DecaySource) -> FloatArray:
     """
     grid = patient.grid
     if source.grid is not None and source.decays is not None:
-        if not same_grid(source.grid, grid):
+        if not source.grid.is_same_as(grid):
             raise InputError(
                 "the decays are not on the patient's grid: bring the activity onto it first"
             )
@@ -209,8 +212,3 @@ def decays_on_grid(patient: Patient, source: DecaySource) -> FloatArray:
     share = np.zeros(grid.shape)
     np.add.at(share, tuple(index.T), 1.0 / n)
     return share
-
-
-def same_grid(a: Grid, b: Grid) -> bool:
-    """True if two grids have the same voxels."""
-    return a.shape == b.shape and bool(np.allclose(a.affine, b.affine, atol=1e-3))

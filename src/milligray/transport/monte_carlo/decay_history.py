@@ -121,7 +121,9 @@ def follow_photon(
         if pair > 0.0 and xi_type * total >= total - pair:
             kinetic = energy - 2.0 * ELECTRON_REST_KEV
             if mode < 2 or kinetic <= 0.0:
-                return annihilate(stack, waiting, key, history, draw, x, y, z, u, v, w, 0.0, weight)
+                return annihilate(
+                    stack, waiting, key, history, draw, x, y, z, u, v, w, 0.0, weight, 1
+                )
             xi_1, xi_2, xi_3, _ = uniform4(key, history, draw)
             draw += 1
             positron = xi_angle * kinetic
@@ -137,7 +139,7 @@ def follow_photon(
                 )  # fmt: skip
                 if particle == 1 and waiting == before:
                     waiting, draw = annihilate(
-                        stack, waiting, key, history, draw, x, y, z, u, v, w, 0.0, weight
+                        stack, waiting, key, history, draw, x, y, z, u, v, w, 0.0, weight, 1
                     )
             return waiting, draw
         compton = interpolate(tables.mu_rho, row, fraction, material, 3)
@@ -201,8 +203,9 @@ def run_decay_batch(
                 add_to_tally(tally, tally_index(matter, cell), weight * energy)
                 if kind == 1:
                     waiting, draw = annihilate(
-                        stack, waiting, key, history, draw, x, y, z, u, v, w, 0.0, weight
-                    )
+                        stack, waiting, key, history, draw, x, y, z, u, v, w, 0.0, weight,
+                        physics.charged.annihilation_copies,
+                    )  # fmt: skip
             if waiting == 0:
                 break
             waiting -= 1
