@@ -11,10 +11,13 @@ import csv
 import json
 import sys
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
+from milligray.source.emission_data import nuclide_names
 from milligray.source.nuclide import PARTICLES, load_nuclide
 
 NAMES = (
@@ -40,6 +43,38 @@ def spectrum_deviation_percent(name: str) -> str:
     return f"{100 * (own / (1e3 * float(branches[:, 0] @ branches[:, 1])) - 1):+.2f}"
 
 
+def interpolation_lines() -> list[str]:
+    """How well lines and the cubic through all tabulated spectra meet yield and mean energy."""
+    missed: dict[str, list[tuple[float, float]]] = {"lines": [], "cubic": []}
+    for name in nuclide_names():
+        file = resources.files("icrp107_database") / "icrp107" / f"{name}.json"
+        emitted = json.loads(json.loads(file.read_text(encoding="utf-8")))["emissions"]
+        branches = np.array([*emitted["beta-"], *emitted["beta+"]]).reshape(-1, 2)
+        spectrum = np.array(emitted["b-spectra"]).reshape(-1, 2)
+        if branches[:, 1].sum() < 1e-3 or emitted["fission"]:
+            continue
+        nodes = [np.linspace(a, b, 20) for a, b in pairwise(spectrum[:, 0])]
+        energy = np.unique(np.concatenate(nodes))
+        for kind, density in (
+            ("lines", np.interp(energy, *spectrum.T)),
+            ("cubic", PchipInterpolator(*spectrum.T)(energy)),
+        ):
+            counts = 0.5 * (density[1:] + density[:-1]) * np.diff(energy)
+            mean = counts @ (0.5 * (energy[1:] + energy[:-1])) / counts.sum()
+            total = branches[:, 1].sum()
+            expected = branches[:, 0] @ branches[:, 1] / total
+            missed[kind].append((counts.sum() / total - 1.0, mean / expected - 1.0))
+    lines = []
+    for kind, pairs in missed.items():
+        size = 100 * np.quantile(np.abs(pairs), 0.95, axis=0)
+        middle = 100 * np.median(pairs, axis=0)
+        lines.append(
+            f"{kind}: {len(pairs)} nuclides, 95 % of them meet the yield within {size[0]:.2f} % and"
+            f" the mean energy within {size[1]:.2f} % (median {middle[0]:+.2f}, {middle[1]:+.2f} %)"
+        )
+    return lines
+
+
 def main() -> None:
     """Print, and write if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -59,6 +94,7 @@ def main() -> None:
         row["beta_mean_deviation_percent"] = spectrum_deviation_percent(name)
         rows.append(row)
         print("|", " | ".join(row[column] for column in columns), "|")
+    print("\n".join(interpolation_lines()))
     if options.write:
         with (options.write / "nuclides.csv").open("w", newline="", encoding="utf-8") as file:
             file.write("# written by tools/write_nuclide_table.py; progeny included\n")
