@@ -15,7 +15,7 @@ from milligray.transport.kernels.superposition import tissue_media, water_medium
 TARGET = Path(__file__).parent.parent / "src" / "milligray" / "data" / "kernels"
 NUCLIDES = ("F-18", "Lu-177", "I-131", "Y-90")
 SPACINGS_MM = ((3.0, 3.0, 3.0), (4.42, 4.42, 4.42))
-HISTORIES = 800_000
+HISTORIES = 640_000
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ def compute_voxel_kernel(
     decays[tuple(half)] = 1.0
     deposit = transport_decays(
         patient, DecaySource(nuclide=nuclide, grid=grid, decays=decays), electrons=electrons,
-        histories=histories, seed=seed, threads=threads,
+        histories=histories, annihilation_copies=1, seed=seed, threads=threads,
     )  # fmt: skip
     mass = density * grid.voxel_volume_cm3
     energy = symmetrized(deposit.energy_kev, spacing_mm) / mass
