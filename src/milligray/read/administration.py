@@ -60,7 +60,8 @@ def administration_of(
     modality : {"PT", "NM"}
     facts : ActivityFacts
     half_life_of : callable, optional
-        Half-life [s] of a nuclide by its name, asked where the header has none.
+        Half-life [s] of a nuclide by its name: taken where the header has none, and compared with
+        the header's.
 
     Raises
     ------
@@ -100,6 +101,8 @@ def administration_of(
     if half_life is None and nuclide is not None and half_life_of is not None:
         half_life = half_life_of(nuclide)
         notes.append(f"the header has no half-life: that of {nuclide}, {half_life:g} s, was taken")
+    elif half_life_of is not None and nuclide is not None and facts.half_life_s is None:
+        _check_half_life(half_life or 0.0, half_life_of(nuclide), nuclide)
     elif half_life and base.half_life_s and abs(half_life / base.half_life_s - 1.0) > 0.002:
         notes.append(f"half-life {half_life:g} s taken; the header says {base.half_life_s:g} s")
     activity = facts.administered_activity_mbq or base.activity_mbq
@@ -186,6 +189,15 @@ def administration_time(
     if rolled.date() != scan_start.date():
         note += ", which is on the day before"
     return rolled, (note,)
+
+
+def _check_half_life(stated_s: float, known_s: float, nuclide: str) -> None:
+    """Refuse a half-life in another unit, or of another nuclide."""
+    if abs(stated_s / known_s - 1.0) > 0.02:
+        raise InputError(
+            f"RadionuclideHalfLife (0018,1075) is {stated_s:g} s, that of {nuclide} {known_s:g} s:"
+            " the header's is in another unit or of another nuclide; give half_life_s"
+        )
 
 
 def _clock_note(given: Administration) -> tuple[str, ...]:

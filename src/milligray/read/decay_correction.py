@@ -11,6 +11,7 @@ from milligray.read.activity_facts import DecayReference
 from milligray.typing import FloatArray
 
 _SAME_S = 2.0
+_MAX_HALF_LIVES = 50.0
 _AGREES = 0.01
 _MENDED = 0.10
 
@@ -60,9 +61,21 @@ def mean_time_s(duration_s: float, half_life_s: float) -> float:
 def decay_factors(
     moments: Sequence[datetime], reference: datetime, half_life_s: float
 ) -> FloatArray:
-    """Factors that bring values of some moments to a reference time, shape (n,)."""
+    """Factors that bring values of some moments to a reference time, shape (n,).
+
+    Raises
+    ------
+    InputError
+        If more than 50 half-lives lie between: half-life or times are wrong.
+    """
     seconds = np.array([(reference - moment).total_seconds() for moment in moments])
-    return np.asarray(np.exp2(-seconds / half_life_s))
+    lives = seconds / half_life_s
+    if float(np.abs(lives).max()) > _MAX_HALF_LIVES:
+        raise InputError(
+            f"the values would have to be corrected over {float(np.abs(lives).max()):.0f}"
+            f" half-lives of {half_life_s:g} s: the half-life or the times are wrong"
+        )
+    return np.asarray(np.exp2(-lives))
 
 
 def middle_of(timings: Sequence[FrameTiming]) -> tuple[datetime, float | None]:

@@ -495,3 +495,32 @@ def test_frame_reference_time_that_does_not_fit_is_noted(write_pet, at_administr
     image = read_pet_series(write_pet(stored, "b", FrameReferenceTime=3600000))
     assert_is_truth(image, at_administration)
     assert any("FrameReferenceTime would put" in note for note in image.notes)
+
+
+def test_half_life_in_minutes_is_refused_by_the_tables(write_pet, at_administration):
+    folder = write_pet(
+        at_administration * left(3600.0), alter=lambda d: set_item(d, RadionuclideHalfLife=109.77)
+    )
+    with pytest.raises(InputError, match="in another unit or of another nuclide"):
+        read_activity(folder, half_life_of=lambda _: HALF_LIFE_S)
+    with pytest.raises(InputError, match="times what is left of the administered"):
+        read_activity(folder)
+
+
+def test_truncated_files_are_named(write_pet, at_administration):
+    folder = write_pet(at_administration)
+    file = folder / "im2.dcm"
+    file.write_bytes(file.read_bytes()[:-30])
+    with pytest.raises(FormatError, match=r"im2\.dcm"):
+        read_pet_series(folder)
+    file.write_bytes(file.read_bytes()[:700])
+    with pytest.raises(FormatError, match=r"im2\.dcm"):
+        read_pet_series(folder)
+
+
+def test_folders_without_images_say_what_is_there(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        read_activity(tmp_path / "none")
+    (tmp_path / "pet.nii.gz").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"give the NIfTI file itself, e\.g\. pet\.nii\.gz"):
+        read_activity(tmp_path)
