@@ -73,6 +73,30 @@ def dose_protraction_factor(
     return factor
 
 
+def exponential_protraction_factor(
+    effective_half_life_s: FloatArray, repair_half_life_s: float
+) -> FloatArray:
+    """Lea-Catcheside factor of voxels, each with one exponential: ``T_rep / (T_rep + T_eff)``.
+
+    Parameters
+    ----------
+    effective_half_life_s : ndarray [s]
+        Of each voxel; where it is NaN (no fit), so is the factor.
+    repair_half_life_s : float [s]
+
+    Returns
+    -------
+    ndarray
+        The same as `dose_protraction_factor` of one exponential.
+    """
+    _check_positive("repair half-life", repair_half_life_s)
+    half_life = np.asarray(effective_half_life_s, dtype=np.float64)
+    if np.any(half_life <= 0):
+        raise InputError("effective half-lives must be > 0 s")
+    factor: FloatArray = repair_half_life_s / (repair_half_life_s + half_life)
+    return factor
+
+
 def biologically_effective_dose_mgy(
     dose_mgy: FloatArray | float, protraction_factor: FloatArray | float, alpha_beta_gy: float
 ) -> FloatArray:

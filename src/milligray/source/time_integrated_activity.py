@@ -26,6 +26,9 @@ class TimeIntegratedActivity:
     nuclide : str
     method : str
     notes : tuple of str
+    effective_half_life_s : ndarray, shape ``grid.shape``, or float, or None [s]
+        With which the activity falls, for dose rates and biological effect; NaN in voxels, or None,
+        where the method tells none.
     """
 
     grid: Grid
@@ -35,6 +38,7 @@ class TimeIntegratedActivity:
     nuclide: str
     method: str
     notes: tuple[str, ...] = ()
+    effective_half_life_s: FloatArray | float | None = None
 
     def __post_init__(self) -> None:
         tia = np.ascontiguousarray(self.tia_mbq_s, dtype=np.float64).view()
@@ -46,14 +50,15 @@ class TimeIntegratedActivity:
             raise InputError("no voxel holds any time-integrated activity")
         tia.setflags(write=False)
         object.__setattr__(self, "tia_mbq_s", tia)
-        if isinstance(self.relative_uncertainty, np.ndarray):
-            sigma = np.ascontiguousarray(self.relative_uncertainty, dtype=np.float64).view()
-            if sigma.shape != self.grid.shape:
-                raise GeometryError(
-                    f"relative_uncertainty has shape {sigma.shape}, its grid {self.grid.shape}"
-                )
-            sigma.setflags(write=False)
-            object.__setattr__(self, "relative_uncertainty", sigma)
+        for name in ("relative_uncertainty", "effective_half_life_s"):
+            values = getattr(self, name)
+            if not isinstance(values, np.ndarray):
+                continue
+            array = np.ascontiguousarray(values, dtype=np.float64).view()
+            if array.shape != self.grid.shape:
+                raise GeometryError(f"{name} has shape {array.shape}, its grid {self.grid.shape}")
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
         administered = self.administered_activity_mbq
         if administered is not None and not (isfinite(administered) and administered > 0):
             raise InputError(f"administered activity must be > 0 MBq, got {administered}")

@@ -65,6 +65,17 @@ def test_weights_of_each_sex_add_to_one(sex):
     assert own + 0.12 == pytest.approx(1.0)
 
 
+def test_parts_are_names_of_the_organ_catalog():
+    known = {row["name"] for row in load_csv("organs/catalog.csv")}
+    # tissues that no CT shows by themselves: given by reference phantoms under these names
+    unseen = {"red_bone_marrow", "bone_marrow", "bone_surface", "endosteum", "lymphatic_nodes"}
+    unseen |= {"extrathoracic_region", "oral_mucosa"}
+    for row in load_csv("icrp103/tissue_weights.csv"):
+        for part in row["parts"].split(";"):
+            named = [n for n in known if n == part or (part[-1] == "*" and n.startswith(part[:-1]))]
+            assert named or part in unseen
+
+
 def test_uniform_dose_is_its_own_effective_dose():
     organs = {"male": _all_tissues("male", 4.0), "female": _all_tissues("female", 2.0)}
     found = effective_dose(organs, administered_activity_mbq=300.0)

@@ -11,6 +11,7 @@ from milligray.score.radiobiology import (
     dose_protraction_factor,
     equieffective_dose_2gy_mgy,
     equivalent_uniform_dose_mgy,
+    exponential_protraction_factor,
     generalized_eud_mgy,
 )
 
@@ -24,6 +25,15 @@ def test_one_exponential_is_dales_formula():
         mu = log(2.0) / (repair_h * HOUR)
         found = dose_protraction_factor([7.0], [RATE], repair_half_lives_s=[repair_h * HOUR])
         assert found == pytest.approx(RATE / (RATE + mu), rel=1e-12)
+
+
+def test_voxels_each_with_its_own_half_life():
+    lives = np.array([20.0, 50.0, 90.0]) * HOUR
+    found = exponential_protraction_factor(lives, 2.8 * HOUR)
+    for factor, life in zip(found, lives, strict=True):
+        one = dose_protraction_factor([1.0], [log(2.0) / life], repair_half_lives_s=[2.8 * HOUR])
+        assert factor == pytest.approx(one, rel=1e-12)
+    assert np.isnan(exponential_protraction_factor(np.array([np.nan]), HOUR)[0])
 
 
 def test_acute_and_fully_protracted_limits():

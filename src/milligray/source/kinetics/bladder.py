@@ -74,6 +74,7 @@ def bladder_tia(
     first_voiding_s: float | None = None,
     measured_voidings_s: Sequence[float] | None = None,
     residual_fraction: float = 0.0,
+    region: str = "urinary_bladder",
 ) -> RegionTia:
     """Time-integrated activity of the urine in the bladder.
 
@@ -91,6 +92,9 @@ def bladder_tia(
         All known times; the interval goes on after the last of them.
     residual_fraction : float
         Share of the content left by a voiding.
+    region : str
+        Name for the result: that of the organ map, to scale its voxels with
+        `milligray.source.kinetics.regions.scaled_to_regions`.
 
     Returns
     -------
@@ -135,7 +139,7 @@ def bladder_tia(
     tia = float(filled.sum() + administered_activity_mbq * (kept @ lasting))
     interval_text = f"every {voiding_interval_s / 3600.0:.3g} h"
     return RegionTia(
-        region="urinary_bladder_content",
+        region=region,
         tia_mbq_s=tia,
         relative_uncertainty=float("nan"),
         method="bladder voiding model",

@@ -80,10 +80,12 @@ def tia_from_images(
     images = [checked_activity_mbq(grid, image, k) for k, image in enumerate(activity_mbq)]
     notes = _check_total(images, times, decay, administered_activity_mbq)
     sigma: FloatArray | float = float("nan")
+    effective: FloatArray | float | None = None
     if kinetics in ("physical", "haenscheid", "prior"):
         factor = _single(kinetics, times, half_life_s, effective_half_life_s, half_life_spread)
         tia, sigma, method = images[0] * factor.seconds, factor.relative_uncertainty, factor.method
         notes += factor.notes
+        effective = {"physical": half_life_s, "prior": effective_half_life_s}.get(kinetics)
     elif kinetics == "trapezoid":
         weights = trapezoid_weights(times, half_life_s, start=start)
         tia = sum((w * a for w, a in zip(weights.total_s, images, strict=True)), np.zeros(1))
@@ -96,6 +98,7 @@ def tia_from_images(
         fit = fit_voxels(stack, times, half_life_s, start=start)
         tia = fit.tia_mbq_s.reshape(grid.shape)
         sigma = fit.relative_uncertainty.reshape(grid.shape)
+        effective = fit.effective_half_life_s.reshape(grid.shape)
         method = f"one exponential per voxel through {times.size} images"
         notes += fit.notes()
     else:
@@ -111,6 +114,7 @@ def tia_from_images(
         nuclide=nuclide,
         method=method,
         notes=notes,
+        effective_half_life_s=effective,
     )
 
 

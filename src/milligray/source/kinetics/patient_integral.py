@@ -1,6 +1,7 @@
 """From activity on a patient's grid at some times to decays over all time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -85,15 +86,8 @@ def integrate_patient_activity(
         effective_half_life_s=effective_half_life_s,
         half_life_spread=half_life_spread,
     )
-    all_notes = tuple(dict.fromkeys((*notes, *chosen.notes, *integrated.notes)))
-    return TimeIntegratedActivity(
-        grid=integrated.grid,
-        tia_mbq_s=integrated.tia_mbq_s,
-        relative_uncertainty=integrated.relative_uncertainty,
-        administered_activity_mbq=administered,
-        nuclide=chosen.name,
-        method=integrated.method,
-        notes=all_notes,
+    return replace(
+        integrated, notes=tuple(dict.fromkeys((*notes, *chosen.notes, *integrated.notes)))
     )
 
 

@@ -1,6 +1,7 @@
 """Time-activity curves of regions, and voxels scaled to the integrals of their region."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -92,12 +93,10 @@ def scaled_to_regions(
         notes.append(
             f"{name}: voxels scaled by {factor:.3f} to the {wanted[name].method} of its curve"
         )
-    return TimeIntegratedActivity(
-        grid=integrated.grid,
+    return replace(
+        integrated,
         tia_mbq_s=tia,
         relative_uncertainty=sigma,
-        administered_activity_mbq=integrated.administered_activity_mbq,
-        nuclide=integrated.nuclide,
         method=f"{integrated.method}; regions by their own curves",
         notes=(*integrated.notes, *notes),
     )

@@ -79,6 +79,7 @@ def test_early_first_voiding_lowers_the_dose():
     early = bladder_tia(1.0, F18, FDG, first_voiding_s=0.75 * HOUR, voiding_interval_s=2 * HOUR)
     assert early.tia_mbq_s < 0.7 * usual
     assert "habits" in early.notes[0]
+    assert early.region == "urinary_bladder"
 
 
 def test_bad_input_is_refused():

@@ -58,6 +58,25 @@ def test_exact_data_give_back_their_integral(name):
     assert fit.result.fraction_after_last_point == pytest.approx(after / tia, rel=5e-3)
 
 
+def test_same_as_a_plain_fit_of_amplitude_and_rate():
+    """scipy's curve_fit with its covariance: another parameterization, another minimizer."""
+    from scipy.optimize import curve_fit
+
+    times, values, _ = _truth("mono")
+    sigma = 0.05 * values
+    noisy = values + np.random.default_rng(6).normal(size=times.size) * sigma
+    best, covariance = curve_fit(
+        lambda t, a, r: a * np.exp(-r * t), times / HOUR, noisy, p0=(90.0, 0.01), sigma=sigma,
+        absolute_sigma=True,
+    )  # fmt: skip
+    gradient = np.array([1.0 / best[1], -best[0] / best[1] ** 2])
+    expected = best[0] / best[1]
+    spread = np.sqrt(gradient @ covariance @ gradient) / expected
+    found = fit_curve(_curve(times, noisy, sigma), "mono").result
+    assert found.tia_mbq_s == pytest.approx(expected * HOUR, rel=1e-5)
+    assert found.relative_uncertainty == pytest.approx(spread, rel=1e-3)
+
+
 @pytest.mark.parametrize("is_known", [True, False])
 def test_stated_uncertainty_covers_the_truth(is_known):
     """Of 150 noisy kidneys 68 % within one and 95 % within two; bounds at 5 standard deviations."""

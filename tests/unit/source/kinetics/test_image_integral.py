@@ -41,6 +41,8 @@ def test_mono_integrates_every_voxel():
     inside[2] = True
     assert found.coefficient_s(inside) < found.coefficient_s()
     assert any("one exponential" in note for note in found.notes)
+    assert found.effective_half_life_s[1:] == pytest.approx(60 * HOUR, rel=1e-3)
+    assert np.all(np.isnan(found.effective_half_life_s[0]))
 
 
 def test_physical_kinetics_is_decay_from_administration():
