@@ -111,6 +111,13 @@ def administration_of(
             f"administered activity {activity:g} MBq of {facts.origin} taken; the header says"
             f" {base.activity_mbq:g} MBq"
         )
+    if facts.administration_time is not None and base.start is not None:
+        off_min = (facts.administration_time - base.start).total_seconds() / 60.0
+        if abs(off_min) > 1.0:
+            notes.append(
+                f"time of the administration of {facts.origin} taken: {abs(off_min):.1f} min"
+                f" {'later' if off_min > 0 else 'earlier'} than in the header"
+            )
     if facts.residual_activity_mbq:
         if activity is None or facts.residual_activity_mbq >= activity:
             raise InputError(

@@ -56,11 +56,13 @@ def read_patient_keys(path: str | Path, *, series: str | int | None = None) -> P
     Parameters
     ----------
     path : str or Path
-        One DICOM file of any kind, or a folder with a CT series.
+        One DICOM file of any kind, or a folder with a CT series. NIfTI tells nothing: empty keys.
     series : str or int, optional
         Which CT series, as for `read_ct_series`.
     """
     path = Path(path)
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        return PatientKeys()
     file = choose_series(scan_folder(path), series).headers[0].path if path.is_dir() else path
     with quiet_pydicom():
         dataset = pydicom.dcmread(

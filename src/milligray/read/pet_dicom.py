@@ -160,6 +160,9 @@ def _image(
     turned, grid = to_patient_axes(values, stack.affine)
     elapsed_s = np.nan if administration is None else (reference - administration).total_seconds()
     notes = (*notes, *scale.notes, *decay_notes, *stack.notes, *negative_notes)
+    if length_s is not None and len({timing.start for timing in timings}) > 1:
+        span = f"the slices were measured over {length_s / 60.0:.1f} min"
+        notes = (*notes, f"{span}: all brought to its middle by physical decay alone")
     if length_s is None:
         notes = (*notes, "ActualFrameDuration is missing: the values hold for the start")
     image = ActivityImage(

@@ -6,7 +6,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from milligray.errors import InputError
-from milligray.read import PatientKeys, check_same_patient
+from milligray.read import PatientKeys, check_same_patient, read_patient_keys
 from milligray.read.dicom_tags import Tags
 from milligray.read.dicom_times import clock_of, datetime_of
 from milligray.read.patient_keys import patient_keys
@@ -52,7 +52,8 @@ def test_replaced_identifiers_are_forgiven_within_a_study_only():
         check_same_patient(two, keys(PatientID="A", StudyInstanceUID="1.2"))
 
 
-def test_what_could_not_be_compared_is_noted():
+def test_what_could_not_be_compared_is_noted(tmp_path):
+    assert read_patient_keys(tmp_path / "ct.nii.gz") == PatientKeys()
     notes = check_same_patient(PatientKeys(weight_kg=70.0), PatientKeys(weight_kg=90.0))
     assert any("without PatientID" in note for note in notes)
     assert any("weights differ" in note for note in notes)

@@ -62,6 +62,7 @@ def test_start_correction_to_the_series_start(write_pet, at_administration):
     assert image.frame_duration_s == 2 * FRAME_S
     assert (image.decay_correction, image.units, image.modality) == ("START", "BQML", "PT")
     assert image.patient.weight_kg == WEIGHT_KG
+    assert any("measured over 6.0 min" in note for note in image.notes)
     assert not image.activity_mbq_ml.flags.writeable
 
 
@@ -524,3 +525,14 @@ def test_folders_without_images_say_what_is_there(tmp_path):
     (tmp_path / "pet.nii.gz").write_bytes(b"x")
     with pytest.raises(InputError, match=r"give the NIfTI file itself, e\.g\. pet\.nii\.gz"):
         read_activity(tmp_path)
+
+
+def test_time_of_the_user_replaces_that_of_the_header(write_pet, at_administration):
+    folder = write_pet(at_administration * left(3600.0))
+    facts = ActivityFacts(administration_time=GIVEN - timedelta(minutes=8), origin="the report")
+    image = read_pet_series(folder, facts=facts)
+    assert image.reference_s_after_administration == pytest.approx(MIDDLE_S + 480.0)
+    assert any("of the report taken: 8.0 min earlier" in note for note in image.notes)
+    late = ActivityFacts(administration_time=SCAN + timedelta(hours=1))
+    with pytest.raises(InputError, match="AFTER the scan"):
+        read_pet_series(folder, facts=late)
