@@ -19,6 +19,8 @@ Start = Literal["linear-from-zero", "physical-decay", "constant"]
 Tail = Literal["physical-decay", "last-points"]
 STARTS: tuple[Start, ...] = ("linear-from-zero", "physical-decay", "constant")
 TAILS: tuple[Tail, ...] = ("physical-decay", "last-points")
+ASSUMED_TAIL = 0.385
+"""Relative standard uncertainty of the tail after a single point, by judgement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,7 +124,8 @@ def integrate_trapezoid(
     -----
     Straight lines lie above a curve that falls exponentially: the difference from exponentials
     through the same points, ``(A_i - A_{i+1}) dt / ln(A_i / A_{i+1})``, is taken as one standard
-    uncertainty; so is the difference of the two tails, where physical decay is the one used.
+    uncertainty; so is the difference of the two tails, where physical decay is the one used. The
+    start is uncertain as a rectangle between a line from 0 and physical decay backwards.
     """
     if tail not in TAILS:
         raise InputError(f"tail must be one of {', '.join(TAILS)}, got {tail!r}")
@@ -146,7 +149,8 @@ def integrate_trapezoid(
     )
     lines = float(weights.between @ activity) - _exponential_integral(curve)
     tails = 0.0 if tail == "last-points" else _tail_difference(curve)
-    variance = lines**2 + tails**2
+    beginnings = _start_difference(curve)
+    variance = lines**2 + tails**2 + beginnings**2
     sigma = curve.standard_uncertainty_mbq
     if sigma is not None:
         variance += float(np.sum((gradient * sigma) ** 2))
@@ -154,7 +158,8 @@ def integrate_trapezoid(
         notes.append("noise of the points is not known and not in the uncertainty")
     notes.append(
         f"straight lines may be {100 * lines / tia:.0f} % too high, the tail"
-        f" {100 * tails / tia:.0f} %: in the uncertainty"
+        f" {100 * tails / tia:.0f} %, the start uncertain by {100 * beginnings / tia:.0f} %: in the"
+        " uncertainty"
     )
     return RegionTia(
         region=curve.region,
@@ -177,10 +182,23 @@ def _exponential_integral(curve: TimeActivityCurve) -> float:
     return float(np.sum(steps * np.where(falls, by_exponential, 0.5 * (before + after))))
 
 
+def _start_difference(curve: TimeActivityCurve) -> float:
+    """Standard uncertainty of a start anywhere between a line from 0 and physical decay [MBq s]."""
+    first, decay = float(curve.times_s[0]), curve.decay_constant_per_s
+    width = float(np.expm1(decay * first)) / decay - 0.5 * first
+    return float(curve.activity_mbq[0] * width / np.sqrt(12.0))
+
+
 def _tail_difference(curve: TimeActivityCurve) -> float:
-    """How much physical decay after the last point exceeds the trend of the last two [MBq s]."""
+    """How much physical decay after the last point exceeds the trend of the last two [MBq s].
+
+    One point has no trend: by judgement, as if the effective half-life could lie anywhere between
+    a third and the whole of the physical one (root mean square of its ratio less 1).
+    """
     last = float(curve.activity_mbq[-1])
-    if curve.times_s.size < 2 or last <= 0:
+    if curve.times_s.size < 2:
+        return ASSUMED_TAIL * last / curve.decay_constant_per_s
+    if last <= 0:
         return 0.0
     step = float(curve.times_s[-1] - curve.times_s[-2])
     rate = float(np.log(max(float(curve.activity_mbq[-2]), last * 1e-9) / last)) / step

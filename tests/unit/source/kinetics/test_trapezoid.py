@@ -87,6 +87,12 @@ def test_uncertainty_covers_lines_and_tail(effective_h):
     assert 0.02 < error < 1.5 * found.relative_uncertainty * (1.0 + error)
 
 
+def test_one_point_is_an_assumption_and_says_so():
+    found = integrate_trapezoid(_curve([1.1], [20.0]))
+    assert 0.25 < found.relative_uncertainty < 0.45
+    assert any("extrapolated" in note for note in found.notes)
+
+
 def test_tail_going_uphill_is_refused():
     with pytest.raises(InputError, match="more slowly than physical decay"):
         integrate_trapezoid(_curve([1.0, 2.0], [10.0, 9.9]), tail="last-points")
