@@ -161,7 +161,7 @@ def _factor(unit: str, known: ActivityFacts, voxel_ml: float, name: str) -> floa
         raise InputError(f"{name}: SUV need weight_kg and administered_activity_mbq")
     if not is_plausible_weight(weight):
         raise InputError(f"{name}: weight_kg {weight:g} cannot be")
-    return (administered - (known.residual_activity_mbq or 0.0)) / (weight * GRAM_PER_KG)
+    return administered / (weight * GRAM_PER_KG)  # a scanner knows no residual
 
 
 def _counts_factor(calibration: SpectCalibration | None, voxel_ml: float, name: str) -> float:

@@ -24,7 +24,7 @@ from milligray.read.dicom_times import datetime_of, moment_of
 from milligray.read.emission_folder import EmissionSeries, find_emission_series
 from milligray.read.emission_slice import GE_GROUP, EmissionSlice
 from milligray.read.emission_stack import rescaled, stack_emission, to_patient_axes
-from milligray.read.patient_keys import patient_keys
+from milligray.read.patient_keys import is_plausible_weight, patient_keys
 from milligray.read.pet_frames import split_frames, timing_of
 from milligray.read.pet_units import pet_scale
 
@@ -106,13 +106,36 @@ def pet_images_of(
     if start is None:
         when_notes = (*when_notes, "the time of the administration is not known")
     common = (*notes, *given.notes, *when_notes)
-    return tuple(_image(frame, given, start, facts, common) for frame in frames)
+    scanner = _as_the_scanner_knew(tags, given, start, first)
+    return tuple(_image(frame, given, start, scanner, facts, common) for frame in frames)
+
+
+def _as_the_scanner_knew(
+    tags: Tags, given: Administration, start: datetime | None, first: datetime
+) -> Administration:
+    """Administration by the header alone: with it SUV and ADMIN corrections were made.
+
+    What the user knows better changes where the image lies in time and how much was given, not
+    the activity that the scanner measured. Where the header is silent the user's words count.
+    """
+    known = ActivityFacts(half_life_s=given.half_life_s, nuclide=given.nuclide)
+    try:
+        stated = administration_of(tags, "PT", known)
+    except InputError:  # an activity that cannot be: the user has given another
+        stated = Administration(half_life_s=given.half_life_s)
+    try:
+        then, _ = administration_time(stated, first, is_certain=False)
+    except InputError:  # a date that cannot be: the same
+        then = None
+    return replace(stated, activity_mbq=stated.activity_mbq or given.activity_mbq,
+                   start=then or start)  # fmt: skip
 
 
 def _image(
     slices: Sequence[EmissionSlice],
     given: Administration,
     administration: datetime | None,
+    scanner: Administration,
     facts: ActivityFacts,
     notes: tuple[str, ...],
 ) -> ActivityImage:
@@ -124,9 +147,10 @@ def _image(
             "RadionuclideHalfLife (0018,1075) is missing: give half_life_s (or the nuclide)"
         )
     decay_notes: tuple[str, ...] = ()
-    scale = pet_scale(
-        slices, weight_kg=facts.weight_kg or patient.weight_kg, activity_mbq=given.activity_mbq
-    )
+    weight_kg = patient.weight_kg
+    if facts.weight_kg and not (weight_kg and is_plausible_weight(weight_kg)):
+        weight_kg = facts.weight_kg
+    scale = pet_scale(slices, weight_kg=weight_kg, activity_mbq=scanner.activity_mbq)
     timings = [timing_of(one, facts.frame_duration_s) for one in slices]
     reference, length_s = middle_of(timings)
     correction = tags.text("DecayCorrection").upper()
@@ -136,12 +160,12 @@ def _image(
         facts.refuse(("decay_reference",), "SUV refer to the activity at the administration")
         if correction == "NONE":
             raise InputError("SUV without decay correction cannot be turned into activity")
-        if administration is None:
+        if scanner.start is None:
             raise InputError(
                 "the values are SUV, which refer to the activity at the administration, whose time"
                 " is not known: give administration_time"
             )
-        moments = [administration] * len(slices)
+        moments = [scanner.start] * len(slices)
     else:
         moments, decay_notes = moments_of_values(
             timings,
@@ -149,7 +173,7 @@ def _image(
             correction=correction,
             series_start=moment_of(tags, "Series"),
             scan_start=datetime_of(slices[0].private_text(GE_GROUP, 0x0D)),
-            administration=administration,
+            administration=scanner.start,
             chosen=facts.decay_reference,
         )
     factor = scale.factor * decay_factors(moments, reference, half_life)

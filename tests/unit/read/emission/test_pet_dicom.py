@@ -536,3 +536,43 @@ def test_time_of_the_user_replaces_that_of_the_header(write_pet, at_administrati
     late = ActivityFacts(administration_time=SCAN + timedelta(hours=1))
     with pytest.raises(InputError, match="AFTER the scan"):
         read_pet_series(folder, facts=late)
+
+
+def test_what_the_scanner_did_not_know_does_not_change_what_it_measured(
+    write_pet, at_administration
+):
+    """SUV and ADMIN were made with the header's activity, weight and time."""
+    suv = at_administration * WEIGHT_KG * 1000.0 / (ACTIVITY_MBQ * 1e6)
+    facts = ActivityFacts(
+        administered_activity_mbq=250.0, residual_activity_mbq=10.0, weight_kg=90.0,
+        administration_time=GIVEN - timedelta(minutes=10),
+    )  # fmt: skip
+    for image in (
+        read_pet_series(write_pet(suv, "suv", Units="GML", SUVType="BW"), facts=facts),
+        read_pet_series(write_pet(at_administration, "a", DecayCorrection="ADMIN"), facts=facts),
+        read_pet_series(write_pet(at_administration * left(3600.0), "s"), facts=facts),
+    ):
+        expected = at_administration * 1e-6 * left(MIDDLE_S)
+        np.testing.assert_allclose(image.activity_mbq_ml, expected, rtol=2e-4, atol=1e-6)
+        assert image.reference_s_after_administration == pytest.approx(MIDDLE_S + 600.0)
+        assert image.administered_activity_mbq == 240.0
+
+
+def test_user_fills_what_suv_lack(write_pet, at_administration):
+    suv = at_administration * WEIGHT_KG * 1000.0 / (ACTIVITY_MBQ * 1e6)
+
+    def bare(dataset):
+        set_item(dataset, RadionuclideTotalDose=None, RadiopharmaceuticalStartDateTime=None,
+                 RadiopharmaceuticalStartTime=None)  # fmt: skip
+
+    folder = write_pet(suv, Units="GML", PatientWeight=None, alter=bare)
+    facts = ActivityFacts(
+        administered_activity_mbq=ACTIVITY_MBQ, weight_kg=WEIGHT_KG, administration_time=GIVEN
+    )
+    assert_is_truth(read_pet_series(folder, facts=facts), at_administration)
+    with pytest.raises(InputError, match="give administered_activity_mbq"):
+        read_pet_series(folder, facts=ActivityFacts(weight_kg=70.0, administration_time=GIVEN))
+    with pytest.raises(InputError, match="whose time is not known"):
+        read_pet_series(
+            folder, facts=ActivityFacts(weight_kg=70.0, administered_activity_mbq=ACTIVITY_MBQ)
+        )
