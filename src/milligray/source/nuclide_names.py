@@ -3,6 +3,7 @@
 import re
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import pairwise
 
 from milligray.data.loader import load_csv
 from milligray.errors import InputError
@@ -98,10 +99,12 @@ def nuclide_in_text(text: str) -> str | None:
     ('F-18', 'Tc-99m')
     """
     found = set()
-    words = _WORD.findall(text.replace("[", " ").replace("]", " "))
+    plain = re.sub(r"[()]", "", re.sub(r"[\[\]]", " ", text))
+    words = _WORD.findall(plain)
     for word, following in zip(words, [*words[1:], ""], strict=True):
-        parts = re.split(r"(?<=[A-Za-z])-|-(?=[A-Za-z])", word)
-        for candidate in (word, *parts, f"{word} {following}"):
+        parts = word.split("-")
+        pairs = [f"{first}-{second}" for first, second in pairwise(parts)]
+        for candidate in (word, *parts, *pairs, f"{word} {following}"):
             name = _spelled(candidate)
             if name is not None:
                 found.add(name)
