@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
-import numpy as np
-
 from milligray.errors import InputError
 from milligray.read.activity_facts import ActivityFacts
 from milligray.read.dicom_tags import Tags
@@ -16,11 +14,6 @@ HIGHEST_ACTIVITY_MBQ = 100_000.0
 LOWEST_PET_BQ = 1e5
 HIGHEST_PET_MBQ = 2e4
 HalfLifeOf = Callable[[str], float]
-_MAX_HALF_LIVES = 20.0
-_DAY_S = 86400.0
-_SAME_DAY_HALF_LIFE_S = 2.4 * 3600.0
-"""After a day less than 0.1 % of such a nuclide is left: the injection was within 24 h."""
-_EARLY_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,69 +128,6 @@ def administration_of(
     )  # fmt: skip
 
 
-def administration_time(
-    given: Administration, scan_start: datetime | None, *, is_certain: bool
-) -> tuple[datetime | None, tuple[str, ...]]:
-    """Date and time of the administration, mended where the header's date cannot be.
-
-    Parameters
-    ----------
-    given : Administration
-    scan_start : datetime or None
-        Earliest start of the acquisition.
-    is_certain : bool
-        The user named the time: it is refused, not mended, where it cannot be.
-
-    Raises
-    ------
-    InputError
-        If the administration is after the scan, or too long before it, and cannot be mended.
-
-    Notes
-    -----
-    Time of day alone: the last such time before the scan, if the half-life is below 2.4 h (less
-    than 0.1 % would be left a day later). A date that puts the administration after the scan or
-    20 half-lives before it was not kept together with the scan's (de-identified files): then the
-    time of day counts in the same way.
-    """
-    half_life = given.half_life_s
-    if scan_start is None:
-        return given.start, ()
-    if given.start is not None:
-        elapsed = (scan_start - given.start).total_seconds()
-        longest = _MAX_HALF_LIVES * half_life if half_life else np.inf
-        if -_EARLY_S <= elapsed <= longest:
-            return given.start, _clock_note(given)
-        words = f"{abs(elapsed) / 3600.0:.2f} h {'before' if elapsed > 0 else 'AFTER'} the scan"
-        if is_certain or half_life is None or half_life > _SAME_DAY_HALF_LIFE_S:
-            raise InputError(
-                f"the administration would be {words}; give administration_time as a date and time"
-                " on the clock of the scanner"
-            )
-        rolled = _last_before(scan_start, given.start.time())
-        hours = (scan_start - rolled).total_seconds() / 3600.0
-        return rolled, (
-            (
-                f"the header puts the administration {words}: its date was not taken, its time of"
-                f" day was, {hours:.2f} h before the scan"
-            ),
-        )
-    if given.clock is None:
-        return None, ()
-    if half_life is None or half_life > _SAME_DAY_HALF_LIFE_S:
-        return None, (
-            (
-                "only the time of day of the administration is known, and the nuclide lives long"
-                " enough to be imaged on a later day: not taken; give administration_time"
-            ),
-        )
-    rolled = _last_before(scan_start, given.clock)
-    note = "the administration has a time of day but no date: the last such time before the scan"
-    if rolled.date() != scan_start.date():
-        note += ", which is on the day before"
-    return rolled, (note,)
-
-
 def _check_half_life(stated_s: float, known_s: float, nuclide: str) -> None:
     """Refuse a half-life in another unit, or of another nuclide."""
     if abs(stated_s / known_s - 1.0) > 0.02:
@@ -205,22 +135,6 @@ def _check_half_life(stated_s: float, known_s: float, nuclide: str) -> None:
             f"RadionuclideHalfLife (0018,1075) is {stated_s:g} s, that of {nuclide} {known_s:g} s:"
             " the header's is in another unit or of another nuclide; give half_life_s"
         )
-
-
-def _clock_note(given: Administration) -> tuple[str, ...]:
-    if given.start is None or given.clock is None:
-        return ()
-    other = datetime.combine(given.start.date(), given.clock)
-    if abs((given.start - other).total_seconds()) <= 60.0:
-        return ()
-    return ("RadiopharmaceuticalStartDateTime and -StartTime disagree: the former was taken",)
-
-
-def _last_before(scan_start: datetime, clock: time) -> datetime:
-    same_day = datetime.combine(scan_start.date(), clock)
-    if (same_day - scan_start).total_seconds() > _EARLY_S:
-        return same_day - timedelta(days=1)
-    return same_day
 
 
 def _on_local_clock(start: datetime, clock: time | None, notes: list[str]) -> datetime:

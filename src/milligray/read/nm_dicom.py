@@ -10,7 +10,8 @@ from milligray.errors import InputError
 from milligray.read.activity_facts import ActivityFacts, SpectCalibration
 from milligray.read.activity_series import ActivityImage
 from milligray.read.activity_values import check_total, without_negatives
-from milligray.read.administration import HalfLifeOf, administration_of, administration_time
+from milligray.read.administration import HalfLifeOf, administration_of
+from milligray.read.administration_time import administration_time
 from milligray.read.ct_dicom import volume_sha256
 from milligray.read.decay_correction import (
     FrameTiming,

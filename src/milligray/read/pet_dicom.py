@@ -11,12 +11,8 @@ from milligray.errors import InputError
 from milligray.read.activity_facts import ActivityFacts
 from milligray.read.activity_series import ActivityImage
 from milligray.read.activity_values import check_total, without_negatives
-from milligray.read.administration import (
-    Administration,
-    HalfLifeOf,
-    administration_of,
-    administration_time,
-)
+from milligray.read.administration import Administration, HalfLifeOf, administration_of
+from milligray.read.administration_time import administration_time
 from milligray.read.ct_dicom import volume_sha256
 from milligray.read.decay_correction import decay_factors, middle_of, moments_of_values
 from milligray.read.dicom_tags import Tags

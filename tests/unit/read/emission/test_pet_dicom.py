@@ -576,3 +576,15 @@ def test_user_fills_what_suv_lack(write_pet, at_administration):
         read_pet_series(
             folder, facts=ActivityFacts(weight_kg=70.0, administered_activity_mbq=ACTIVITY_MBQ)
         )
+
+
+@pytest.mark.parametrize("start", ["20260224110500", None])
+def test_clocks_that_do_not_fit_are_refused(write_pet, at_administration, start):
+    """Five minutes after the scan is no injection of the day before: nothing would be left."""
+
+    def late(dataset):
+        set_item(dataset, RadiopharmaceuticalStartDateTime=start,
+                 RadiopharmaceuticalStartTime="110500")  # fmt: skip
+
+    with pytest.raises(InputError, match="the clocks do not fit together"):
+        read_pet_series(write_pet(at_administration * left(3600.0), alter=late))
