@@ -1,4 +1,4 @@
-"""Compute the voxel kernels that ship: four nuclides, 3 mm and 4.42 mm, water and four tissues.
+"""Compute the voxel kernels that ship: common nuclides, 3 mm and 4.42 mm, water and four tissues.
 
 Usage: python tools/build_kernels.py [NUCLIDE ...] [--threads N]
 About a minute a kernel on two cores; those that are there already are left alone.
@@ -13,7 +13,10 @@ from milligray.transport.kernels.make_kernel import compute_voxel_kernel
 from milligray.transport.kernels.superposition import tissue_media, water_medium
 
 TARGET = Path(__file__).parent.parent / "src" / "milligray" / "data" / "kernels"
-NUCLIDES = ("F-18", "Lu-177", "I-131", "Y-90")
+NUCLIDES = (
+    "F-18", "Lu-177", "I-131", "Y-90", "Ga-68", "Tc-99m", "In-111", "I-123", "Zr-89", "Cu-64",
+    "Ho-166", "Re-188", "Sm-153", "I-124",
+)  # fmt: skip
 SPACINGS_MM = ((3.0, 3.0, 3.0), (4.42, 4.42, 4.42))
 HISTORIES = 640_000
 
