@@ -100,6 +100,7 @@ def _last_before(scan_start: datetime, clock: time, half_life_s: float) -> datet
         raise InputError(
             f"by its time of day ({clock:%H:%M:%S}) the administration would be {lives:.1f}"
             f" half-lives before the scan ({scan_start:%H:%M:%S}), or just after it: the clocks do"
-            " not fit together; give administration_time as a date and time"
+            f" not fit together, or the half-life of {half_life_s:g} s is wrong; give"
+            " administration_time as a date and time"
         )
     return found

@@ -504,7 +504,7 @@ def test_half_life_in_minutes_is_refused_by_the_tables(write_pet, at_administrat
     )
     with pytest.raises(InputError, match="in another unit or of another nuclide"):
         read_activity(folder, half_life_of=lambda _: HALF_LIFE_S)
-    with pytest.raises(InputError, match="times what is left of the administered"):
+    with pytest.raises(InputError, match=r"the half-life of 109\.77 s is wrong"):
         read_activity(folder)
 
 
