@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from milligray.errors import InputError
-from milligray.report import check_output, output, write_result
+from milligray.report import check_output, maps, output, write_result
 
 FILES = {"dose.nii.gz", "dose_uncertainty.nii.gz", "organ_doses.csv", "result.json", "report.html"}
 
@@ -71,7 +71,8 @@ def test_failure_leaves_everything_as_it_was(result, tmp_path, monkeypatch, writ
     def fail(*_args: object, **_kwargs: object) -> None:
         raise error
 
-    monkeypatch.setattr(output, writer, fail)
+    module = maps if writer == "write_nifti" else output
+    monkeypatch.setattr(module, writer, fail)
     with pytest.raises(error):
         write_result(result, out, overwrite=True)
     with pytest.raises(error):
