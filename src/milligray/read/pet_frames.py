@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from milligray.errors import FormatError, InputError
 from milligray.read.decay_correction import FrameTiming
@@ -96,6 +97,12 @@ def split_frames(slices: Sequence[EmissionSlice]) -> list[tuple[EmissionSlice, .
             )
         for frame, one in zip(frames, ordered, strict=True):
             frame.append(one)
+    starts = [min(timing_of(one).start for one in frame) for frame in frames]
+    if any(later <= earlier for earlier, later in pairwise(starts)):
+        raise InputError(
+            f"the {n} time frames of the PET series do not have ascending AcquisitionTimes: when"
+            " they were measured is not known; export them with their times, or as NIfTI"
+        )
     return [tuple(frame) for frame in frames]
 
 

@@ -588,3 +588,32 @@ def test_clocks_that_do_not_fit_are_refused(write_pet, at_administration, start)
 
     with pytest.raises(InputError, match="the clocks do not fit together"):
         read_pet_series(write_pet(at_administration * left(3600.0), alter=late))
+
+
+def test_frames_without_times_of_their_own_are_refused(write_pet, at_administration):
+    """Told apart by FrameReferenceTime, but all acquired at one time, it says."""
+    for number in range(3):
+        attributes = {"AcquisitionTime": "110000", "FrameReferenceTime": 60000 * (number + 1)}
+        folder = write_pet(
+            at_administration, f"dynamic/{number}", per_slice=lambda _, a=attributes: a
+        )
+    with pytest.raises(InputError, match="do not have ascending AcquisitionTimes"):
+        read_pet_frames(folder.parent)
+
+
+def test_lost_slices_of_a_time_frame_are_noticed(write_pet, at_administration):
+    for number in range(2):
+        attributes = {"AcquisitionTime": f"11{number}000"}
+        folder = write_pet(
+            at_administration, f"dynamic/{number}", per_slice=lambda _, a=attributes: a
+        )
+    (folder / "im2.dcm").unlink()
+    with pytest.raises(FormatError, match="occur 1 to 2 times"):
+        read_pet_frames(folder.parent)
+
+
+def test_two_reconstructions_in_one_series_are_refused(write_pet, at_administration):
+    for number in range(2):
+        folder = write_pet(at_administration * (1 + 0.1 * number), f"twice/{number}")
+    with pytest.raises(InputError, match="2 times at one time"):
+        read_pet_frames(folder.parent)
