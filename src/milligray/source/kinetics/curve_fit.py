@@ -12,6 +12,7 @@ from milligray.source.kinetics.exponential_models import (
     central_differences,
     find_model,
 )
+from milligray.source.kinetics.extrapolation import TRUSTED_SHARE, extrapolation_uncertainty
 from milligray.source.kinetics.fit_scale import CurveScale, starting_points
 from milligray.source.kinetics.time_activity import RegionTia, TimeActivityCurve
 from milligray.typing import FloatArray
@@ -19,8 +20,6 @@ from milligray.typing import FloatArray
 UPHILL_LIMIT = 9.0
 """Fall in chi-square (3 standard deviations) from letting the slowest rate pass below physical
 decay, at which the data are refused."""
-EXTRAPOLATED = 0.2
-"""Share of the decays after the last point beyond which it is noted."""
 _REWEIGHTS = 4
 _TRIED_STARTS = 3
 _RANK = 1e-9
@@ -90,8 +89,9 @@ def fit_curve(curve: TimeActivityCurve, model: str) -> KineticFit:
     counts, contours and registration err. Covariance ``C = (J^T W J)^-1``, times
     ``chi2 / (n - p)`` and the square of Student's factor for ``n - p`` degrees of freedom (68.3 %)
     where ``s`` is from the residuals; the integral's variance is ``g^T C g`` with its gradient
-    ``g``. ``AICc = -2 ln L + 2 p + 2 p (p + 1) / (n - p - 1)``; an estimated ``s``, common to all
-    models, is not counted.
+    ``g``, plus `extrapolation_uncertainty`.
+    ``AICc = -2 ln L + 2 p + 2 p (p + 1) / (n - p - 1)``; an estimated ``s``, common to all models,
+    is not counted.
 
     References
     ----------
@@ -215,13 +215,22 @@ def _assemble(
     after = model.tia_mbq_s(parameters, scale.decay, after_s=float(scale.times[-1])) / tia
     if not known:
         notes = (*notes, "the points do not tell every parameter that the integral needs")
-    if after > EXTRAPOLATED:
-        notes = (*notes, f"{100 * after:.0f} % of the decays lie after the last point")
+    amplitudes, rates = model.terms(parameters, scale.decay)
+    unseen = float(extrapolation_uncertainty(after, float(rates[0]), scale.decay))
+    relative = float(np.hypot(relative, unseen))
+    if after > TRUSTED_SHARE:
+        notes = (
+            *notes,
+            (
+                f"{100 * after:.0f} % of the decays lie after the last point; {100 * unseen:.0f} %"
+                " uncertainty for a slower phase that was not seen"
+            ),
+        )
     if scale.sigma is None:
         notes = (*notes, "uncertainty of the points taken from the residuals of the fit")
     unit = scale.unit_of(model)
     physical = parameters * unit
-    amplitudes, rates = model.terms(physical, curve.decay_constant_per_s)
+    amplitudes, rates = amplitudes * scale.activity_mbq, rates / scale.time_s
     result = RegionTia(
         region=curve.region,
         tia_mbq_s=tia * scale.activity_mbq * scale.time_s,

@@ -7,6 +7,7 @@ from math import log
 import numpy as np
 
 from milligray.errors import InputError
+from milligray.source.kinetics.extrapolation import extrapolation_uncertainty
 from milligray.source.kinetics.time_activity import check_half_life, check_times
 from milligray.source.kinetics.trapezoid import Start, trapezoid_weights
 from milligray.typing import BoolArray, FloatArray
@@ -98,8 +99,8 @@ def fit_voxels(
     A fit fails, and `trapezoid_weights` stands in, where fewer than two points hold activity, the
     rate is the fastest of the scan, the relative residual exceeds 0.5, or it exceeds 0.2 and the
     highest value is not the first (activity still comes in).
-    ``var(tia) / tia**2 = g^T C g`` with ``C`` from the residuals, as in `fit_curve`; with two
-    points there are none, and the uncertainty is NaN.
+    ``var(tia) / tia**2 = g^T C g`` with ``C`` from the residuals, as in `fit_curve`, and
+    `extrapolation_uncertainty`; with two points there are no residuals: NaN.
     """
     times = check_times(times_s)
     decay = log(2.0) / check_half_life(half_life_s)
@@ -180,7 +181,10 @@ def _fit_chunk(values: FloatArray, times: FloatArray, decay: float) -> _ChunkFit
     return _ChunkFit(
         rate=rate,
         tia=amplitude / rate,
-        sigma=_relative_sigma(rate, shape, amplitude, weight, times, cost),
+        sigma=np.hypot(
+            _relative_sigma(rate, shape, amplitude, weight, times, cost),
+            extrapolation_uncertainty(shape[-1], rate, decay),
+        ),
         failed=failed,
         held=held,
     )
