@@ -26,12 +26,6 @@ ACTIVITY_MBQ = 300.0
 WEIGHT_KG = 70.0
 
 
-def mean_over(start_s: float, length_s: float, half_life_s: float = HALF_LIFE_S) -> float:
-    """Mean of 2^(-t/T) over a frame, by a fine sum (independent of the code's formula)."""
-    t = start_s + length_s * (np.arange(20000) + 0.5) / 20000
-    return float(np.mean(np.exp2(-t / half_life_s)))
-
-
 def code_item(value: str, scheme: str, meaning: str) -> Sequence:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
