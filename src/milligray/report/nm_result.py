@@ -1,7 +1,7 @@
 """Everything one nuclear-medicine exam hands to the writers: the noun."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -122,7 +122,7 @@ class NmResult:
     manifest: Mapping[str, Any]
     effective_dose: EffectiveDose | None = None
     effects: tuple[RegionEffect, ...] = ()
-    compared: Mapping[str, OrganDoses] = MappingProxyType({})
+    compared: Mapping[str, OrganDoses] = field(default_factory=dict)
     ct: ExamResult | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

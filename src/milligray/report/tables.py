@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from milligray.report.plain import to_plain
 from milligray.report.result import ExamResult
 from milligray.score.budget import COVERAGE_FACTOR, combine, organ_budget
 from milligray.score.dose import OrganDose, OrganDoses
+from milligray.volume import Grid
 
 SCHEMA = "milligray-result/1"
 
@@ -23,24 +24,47 @@ def dose_column(unit: str) -> str:
     return _DOSE_COLUMN[unit]
 
 
-def write_organ_csv(organ_doses: OrganDoses, path: Path) -> None:
+def write_organ_csv(
+    organ_doses: OrganDoses,
+    path: Path,
+    *,
+    appended: Mapping[str, Sequence[float | None]] | None = None,
+) -> None:
     """Write ``organ_doses.csv``: one row an organ, in the order of the organ map.
 
     Parameters
     ----------
     organ_doses : OrganDoses
     path : Path
+    appended : mapping of str to sequence of float or None, optional
+        Further columns after those of every result, one value a row.
 
     Notes
     -----
     Uncertainties are relative, k = 1, statistics only. The field `fraction_in_image` is empty
     when the organ is cut by the image and its full size is not known.
     """
+    more = dict(appended or {})
+    further = zip(*more.values(), strict=True) if more else ((),) * len(organ_doses.rows)
+    write_csv(
+        (*_columns(organ_doses.unit), *more),
+        (
+            (*_row(row), *(digits(value, 6) for value in values))
+            for row, values in zip(organ_doses.rows, further, strict=True)
+        ),
+        path,
+    )
+
+
+def write_csv(
+    columns: Sequence[str], rows: Iterable[Sequence[str | float | None]], path: Path
+) -> None:
+    """Write a table; None is an empty field."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_columns(organ_doses.unit))
-        for row in organ_doses.rows:
-            writer.writerow(["" if value is None else value for value in _row(row)])
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow(["" if value is None else value for value in row])
 
 
 def _columns(unit: str) -> list[str]:
@@ -58,17 +82,18 @@ def _columns(unit: str) -> list[str]:
 def _row(row: OrganDose) -> list[str | None]:
     return [
         row.organ,
-        _digits(row.mean_dose_mgy, 6),
-        _digits(row.relative_uncertainty, 4),
-        _digits(row.volume_ml, 6),
-        _digits(row.mass_g, 6),
-        _digits(row.fraction_in_image, 4),
+        digits(row.mean_dose_mgy, 6),
+        digits(row.relative_uncertainty, 4),
+        digits(row.volume_ml, 6),
+        digits(row.mass_g, 6),
+        digits(row.fraction_in_image, 4),
         row.method,
     ]
 
 
-def _digits(value: float, n: int) -> str | None:
-    return f"{value:.{n}g}" if math.isfinite(value) else None
+def digits(value: float | None, n: int) -> str | None:
+    """Number with `n` significant digits; None for what is unknown."""
+    return None if value is None or not math.isfinite(value) else f"{value:.{n}g}"
 
 
 def result_document(result: ExamResult) -> dict[str, Any]:
@@ -86,15 +111,11 @@ def result_document(result: ExamResult) -> dict[str, Any]:
         ``calibration``, ``uncertainty_budget``, ``scanner``, ``spectrum``, ``protocol``,
         ``warnings``, ``notes``. No NaN, no NumPy types.
     """
-    column = dose_column(result.organ_doses.unit)
-    organs = []
-    for row in result.organ_doses.rows:
-        fields = dataclasses.asdict(row)
-        fields[column] = fields.pop("mean_dose_mgy")
-        fields["expanded_relative_uncertainty_k2"] = COVERAGE_FACTOR * combine(
-            organ_budget(row.relative_uncertainty, result.budget)
-        )
-        organs.append({"organ": fields.pop("organ"), column: fields.pop(column), **fields})
+    unit = result.organ_doses.unit
+    organs = [
+        organ_fields(row, unit, combine(organ_budget(row.relative_uncertainty, result.budget)))
+        for row in result.organ_doses.rows
+    ]
     protocol = {
         field.name: getattr(result.protocol, field.name)
         for field in dataclasses.fields(result.protocol)
@@ -103,7 +124,7 @@ def result_document(result: ExamResult) -> dict[str, Any]:
     document = {
         "schema": SCHEMA,
         **result.manifest,
-        "unit": result.organ_doses.unit,
+        "unit": unit,
         "method": result.method,
         "organ_doses": organs,
         "ctdi_vol_mgy": result.protocol.ctdi_vol_mgy,
@@ -126,15 +147,34 @@ def result_document(result: ExamResult) -> dict[str, Any]:
         },
         "protocol": protocol,
         "segmentation": result.organs.method,
-        "transport_grid": {
-            "shape_zyx": result.patient.grid.shape,
-            "spacing_zyx_mm": result.patient.grid.spacing_mm,
-        },
+        "transport_grid": transport_grid(result.patient.grid),
         "warnings": result.warnings,
         "notes": notes(result),
         "intended_use": "not for clinical decisions",
     }
     return {str(key): to_plain(item) for key, item in document.items()}
+
+
+def organ_fields(row: OrganDose, unit: str, combined: float | None) -> dict[str, Any]:
+    """One organ for JSON: dose first, and the uncertainty that all components give.
+
+    Parameters
+    ----------
+    row : OrganDose
+    unit : str
+    combined : float or None
+        Combined relative standard uncertainty (k = 1), if there is one.
+    """
+    fields = dataclasses.asdict(row)
+    shown = {"organ": fields.pop("organ"), dose_column(unit): fields.pop("mean_dose_mgy"), **fields}
+    if combined is not None:
+        shown["expanded_relative_uncertainty_k2"] = COVERAGE_FACTOR * combined
+    return shown
+
+
+def transport_grid(grid: Grid) -> dict[str, Any]:
+    """Transport grid for JSON."""
+    return {"shape_zyx": grid.shape, "spacing_zyx_mm": grid.spacing_mm}
 
 
 def notes(result: ExamResult) -> tuple[str, ...]:

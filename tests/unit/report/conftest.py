@@ -11,6 +11,7 @@ from milligray.materials.material import Material
 from milligray.patient.patient import Patient
 from milligray.read.series import CtProtocol
 from milligray.report import ExamResult
+from milligray.report.nm_result import NmResult
 from milligray.score.budget import ct_budget
 from milligray.score.dose import DoseMap, OrganDose, OrganDoses
 from milligray.score.dvh import organ_dose_volume_histograms
@@ -18,6 +19,8 @@ from milligray.segment.organs import OrganMap
 from milligray.source.scanner import Bowtie, Scanner
 from milligray.source.spectrum import Spectrum
 from milligray.volume import Grid, Volume
+
+from .nm_case import make_nm_result
 
 CT_SHAPE = (9, 15, 20)
 CT_SPACING_MM = (5.0, 4.0, 2.0)
@@ -149,3 +152,13 @@ def result() -> ExamResult:
 @pytest.fixture
 def build() -> Callable[..., ExamResult]:
     return make_result
+
+
+@pytest.fixture
+def nm_result(result) -> NmResult:
+    return make_nm_result(result)
+
+
+@pytest.fixture
+def nm_build(result) -> Callable[..., NmResult]:
+    return lambda **changes: make_nm_result(result, **changes)
