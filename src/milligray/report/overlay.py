@@ -103,11 +103,11 @@ def montage_png(scene: Scene, *, n_slices: int = 8) -> str:
     """
     from matplotlib.figure import Figure
 
-    result = scene.result
-    dose = np.where(result.patient.body, scene.dose.dose_mgy, np.float32(0.0))
-    along = dose.sum(axis=(1, 2), dtype=np.float64)
+    grid = scene.patient.grid
+    inside = np.where(scene.patient.body, scene.values, np.float32(0.0))
+    along = inside.sum(axis=(1, 2), dtype=np.float64)
     shown = np.flatnonzero(along >= 0.05 * along.max())
-    length_mm = (shown[-1] - shown[0]) * scene.dose.grid.spacing_mm[0]
+    length_mm = (shown[-1] - shown[0]) * grid.spacing_mm[0]
     n_slices = max(1, min(n_slices, int(length_mm / _SLICE_DISTANCE_MM)))
     steps = np.linspace(shown[0], shown[-1], n_slices + 2)[1:-1]
     indices = np.unique(steps.round().astype(int))[::-1]
@@ -118,7 +118,7 @@ def montage_png(scene: Scene, *, n_slices: int = 8) -> str:
     height = width * depth / breadth
     figure_height = n_rows * (height + _TITLE) + _GAP
     figure = Figure(figsize=(_WIDTH, figure_height), facecolor="white")
-    positions = scene.dose.grid.axis_centers_mm(0)
+    positions = grid.axis_centers_mm(0)
     for n, k in enumerate(indices):
         row, column = divmod(n, n_columns)
         bottom = figure_height - (row + 1) * (height + _TITLE)
@@ -158,7 +158,7 @@ def _draw(ax: "Axes", scene: Scene, plane: Plane, position_mm: float) -> None:
 
 def _contours(ax: "Axes", scene: Scene, axis: int, position_mm: float) -> None:
     """Outline every organ in the slice with a thin line."""
-    organs = scene.result.organs
+    organs = scene.organs
     picture = cut(organs.labels, organs.grid, axis, position_mm)
     labels = picture.values
     left, right, first, last = picture.extent_mm
@@ -192,11 +192,11 @@ def _color_bar(figure: "Figure", scene: Scene, left: float, bottom: float, top: 
     height = min(0.82 * space, 3.0)
     center = bottom + 0.5 * space
     ax = _add_axes(figure, left + 0.12, center - 0.5 * height - 0.06, 0.1, height)
-    scale = ScalarMappable(norm=Normalize(0.0, scene.dose_top), cmap="turbo")
+    scale = ScalarMappable(norm=Normalize(0.0, scene.top), cmap="turbo")
     bar: Any = figure.colorbar(scale, cax=ax)
     bar.outline.set_visible(False)
     ax.tick_params(labelsize=7, width=0.5, length=2)
-    ax.set_title(scene.dose.unit.replace(" per ", "\nper\n"), fontsize=7, pad=5, loc="left", x=-0.6)
+    ax.set_title(scene.unit.replace(" per ", "\nper\n"), fontsize=7, pad=5, loc="left", x=-0.6)
 
 
 def _add_axes(figure: "Figure", left: float, bottom: float, width: float, height: float) -> "Axes":

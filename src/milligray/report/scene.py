@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from milligray.errors import InputError
+from milligray.patient.patient import Patient
 from milligray.report.result import ExamResult
-from milligray.score.dose import DoseMap
+from milligray.segment.organs import OrganMap
 from milligray.typing import FloatArray
 from milligray.volume import Grid
 
@@ -26,24 +27,29 @@ _SKIN_MARGIN_MM = 8.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What all pictures of one exam share.
+    """What all pictures of one map share.
 
     Parameters
     ----------
-    result : ExamResult
-    dose : DoseMap
-        Of that exam.
-    dose_top : float
-        Upper end of the color scale, in the unit of the dose map.
+    patient : Patient
+    organs : OrganMap
+    values : ndarray, shape ``patient.grid.shape``
+        What is shown in color, >= 0.
+    unit : str
+        Of the values.
+    top : float
+        Upper end of the color scale, in that unit.
     center_mm : (z, y, x) [mm]
         Where the three planes meet, by array axis.
     box_mm : ((z0, z1), (y0, y1), (x0, x1)) [mm]
         Outline of the body with a margin, by array axis.
     """
 
-    result: ExamResult
-    dose: DoseMap
-    dose_top: float
+    patient: Patient
+    organs: OrganMap
+    values: FloatArray
+    unit: str
+    top: float
     center_mm: tuple[float, float, float]
     box_mm: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
@@ -63,11 +69,31 @@ class Cut:
 
 
 def make_scene(result: ExamResult) -> Scene:
+    """Scene of the dose of a CT exam; see `scene_of`."""
+    if result.dose is None:
+        raise InputError("this exam has no dose map to show")
+    return scene_of(result.dose.dose_mgy, result.dose.unit, result.patient, result.organs)
+
+
+def scene_of(
+    values: FloatArray,
+    unit: str,
+    patient: Patient,
+    organs: OrganMap,
+    *,
+    center_mm: tuple[float, float, float] | None = None,
+) -> Scene:
     """Choose planes, frame and color scale.
 
     Parameters
     ----------
-    result : ExamResult
+    values : ndarray, shape ``patient.grid.shape``
+        Dose, or another quantity that is >= 0.
+    unit : str
+    patient : Patient
+    organs : OrganMap
+    center_mm : (z, y, x) [mm], optional
+        Where the planes meet; default: see the notes.
 
     Returns
     -------
@@ -76,15 +102,13 @@ def make_scene(result: ExamResult) -> Scene:
     Notes
     -----
     The planes meet at the center of the imparted energy (sum of dose times mass), which lies in
-    the irradiated part of the body; the scale ends at the 99.5th percentile of the dose in body
+    the irradiated part of the body; the scale ends at the 99.5th percentile of the values in body
     voxels that have any, so that single noisy voxels do not set it.
     """
-    if result.dose is None:
-        raise InputError("this exam has no dose map to show")
-    grid, body = result.dose.grid, result.patient.body
-    dose = np.where(body, result.dose.dose_mgy, np.float32(0.0))
-    energy = dose * result.patient.density_g_cm3
-    positive = dose[dose > 0]
+    grid, body = patient.grid, patient.body
+    inside = np.where(body, values, np.float32(0.0))
+    energy = inside * patient.density_g_cm3
+    positive = inside[inside > 0]
     center: list[float] = []
     box: list[tuple[float, float]] = []
     for axis in range(3):
@@ -100,10 +124,12 @@ def make_scene(result: ExamResult) -> Scene:
         center.append(float(positions[round(index)]))
         box.append((float(ends[0]) - margin, float(ends[1]) + margin))
     return Scene(
-        result=result,
-        dose=result.dose,
-        dose_top=float(np.percentile(positive, 99.5)) if positive.size else 1.0,
-        center_mm=(center[0], center[1], center[2]),
+        patient=patient,
+        organs=organs,
+        values=values,
+        unit=unit,
+        top=float(np.percentile(positive, 99.5)) if positive.size else 1.0,
+        center_mm=(center[0], center[1], center[2]) if center_mm is None else center_mm,
         box_mm=(box[0], box[1], box[2]),
     )
 
@@ -134,7 +160,7 @@ def cut(values: npt.NDArray[Any], grid: Grid, axis: int, position_mm: float) -> 
 
 
 def colors_over_anatomy(scene: Scene, axis: int, position_mm: float, colormap: Any) -> Cut:  # noqa: ANN401 - a matplotlib colormap
-    """Slice in which the dose gives the hue and the anatomy the brightness.
+    """Slice in which the values give the hue and the anatomy the brightness.
 
     Parameters
     ----------
@@ -149,21 +175,22 @@ def colors_over_anatomy(scene: Scene, axis: int, position_mm: float, colormap: A
     -------
     Cut
         RGB, shape (n, m, 3), on the pixels of the CT (without one: of the transport grid). Outside
-        the body, and where the dose is below 2 % of the scale, plain gray.
+        the body, and where the value is below 2 % of the scale, plain gray.
     """
-    result = scene.result
-    patient, own = result.patient, scene.dose.grid
+    patient, own = scene.patient, scene.patient.grid
     anatomy, (low, high) = _anatomy(scene, axis, position_mm)
     gray = np.clip((anatomy.values.astype(np.float64) - low) / (high - low), 0.0, 1.0)
-    dose = cut(scene.dose.dose_mgy, own, axis, position_mm)
+    shown = cut(scene.values, own, axis, position_mm)
     body = cut(patient.body, own, axis, position_mm)
-    rows = _nearest(anatomy.extent_mm[2:], gray.shape[0], dose.extent_mm[2:], dose.values.shape[0])
+    rows = _nearest(
+        anatomy.extent_mm[2:], gray.shape[0], shown.extent_mm[2:], shown.values.shape[0]
+    )
     columns = _nearest(
-        anatomy.extent_mm[:2], gray.shape[1], dose.extent_mm[:2], dose.values.shape[1]
+        anatomy.extent_mm[:2], gray.shape[1], shown.extent_mm[:2], shown.values.shape[1]
     )
     at = np.ix_(rows, columns)
     on_grid = (rows >= 0)[:, None] & (columns >= 0)[None, :]
-    share = dose.values[at] / scene.dose_top
+    share = shown.values[at] / scene.top
     is_colored = body.values[at] & on_grid & (share >= 0.02)
     colored = np.asarray(colormap(np.clip(share, 0.0, 1.0)))[..., :3] * (
         0.4 + 0.6 * gray[..., None]
@@ -178,7 +205,7 @@ _DENSITY_WINDOW = (0.0, 1.6)
 
 
 def _anatomy(scene: Scene, axis: int, position_mm: float) -> tuple[Cut, tuple[float, float]]:
-    patient = scene.result.patient
+    patient = scene.patient
     if patient.ct is None:
         return cut(patient.density_g_cm3, patient.grid, axis, position_mm), _DENSITY_WINDOW
     low = WINDOW_CENTER_HU - 0.5 * WINDOW_WIDTH_HU

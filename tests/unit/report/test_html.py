@@ -123,7 +123,7 @@ def test_planes_meet_inside_the_body_and_the_scale_ends_near_the_maximum(result)
     z, y, x = scene.center_mm
     index = np.rint(result.dose.grid.to_index_kji([x, y, z])).astype(int)
     assert result.patient.body[tuple(index)]
-    assert 10.0 < scene.dose_top <= float(result.dose.dose_mgy.max())
+    assert 10.0 < scene.top <= float(result.dose.dose_mgy.max())
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
