@@ -3,10 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from milligray.cli import dataset_options as options
 from milligray.cli.options import (
     Calibration,
     Couch,
@@ -33,99 +34,72 @@ NOT_THE_SAME = 4
 
 @app.command("make")
 def make(
-    patients: Annotated[
-        Path, typer.Option("--patients", metavar="LIST", help="List of exams, as for cohort.")
-    ],
-    kind: Annotated[str, typer.Option("--kind", help="See `milligray dataset kinds`.")],
+    patients: options.Patients,
+    kind: options.KindName,
     out: Out,
-    protocols: Annotated[
-        str, typer.Option("--protocols", help="default, own (of the list), or a TOML file.")
-    ] = "default",
-    samples_per_patient: Annotated[
-        int, typer.Option("--samples-per-patient", help="Random scans of each exam.")
-    ] = 1,
-    seed: Annotated[int, typer.Option("--seed", help="All that is random follows from it.")] = 1,
-    voxel_precision: Annotated[
-        float,
-        typer.Option("--voxel-precision", help="Mean relative deviation of the voxels in range."),
-    ] = 0.03,
-    precision: Annotated[
-        float | None,
-        typer.Option("--precision", help="Of every organ >= 10 mL (feature kinds; 0.01)."),
-    ] = None,
+    protocols: options.Protocols = None,
+    samples_per_patient: options.SamplesPerPatient = 1,
+    seed: options.Seed = 1,
+    voxel_precision: options.VoxelPrecision = None,
+    precision: options.Precision = None,
     histories: Histories = None,
-    voxel_size_mm: Annotated[
-        float | None, typer.Option("--voxel-size-mm", help="Voxel (default: the kind's).")
-    ] = None,
-    margin_mm: Annotated[
-        float, typer.Option("--margin-mm", help="Kept beyond the beam along z (dose-maps).")
-    ] = 40.0,
-    positions: Annotated[
-        int, typer.Option("--positions", help="Source positions a scan (source-positions).")
-    ] = 8,
-    slab: Annotated[
-        str, typer.Option("--slab", help="Voxels of a slab: depth x lateral x z.")
-    ] = "96x144x17",
-    split: Annotated[
-        str, typer.Option("--split", help="Shares of train, validation, test patients.")
-    ] = "0.7,0.15,0.15",
+    voxel_size_mm: options.VoxelSize = None,
+    margin_mm: options.Margin = 40.0,
+    positions: options.Positions = 8,
+    slab: options.Slab = "96x144x17",
+    split: options.Split = "0.7,0.15,0.15",
+    nuclide: options.Nuclides = "F-18",
+    electrons: options.Electrons = "primaries",
+    annihilation_copies: options.Copies = 16,
+    patch: options.PatchVoxels = 64,
+    surroundings_mm: options.Surroundings = 30.0,
+    precision_at_mm: options.PrecisionAt = 100.0,
+    source_weights: options.SourceWeights = None,
     calibration: Calibration = "schneider2000",
     couch: Couch = "remove",
     extend_mm: Extend = 0.0,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda or auto.")] = "cpu",
-    workers: Annotated[
-        int | None, typer.Option("--workers", help="Processes (default: by processors, memory).")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option("--threads", help="Threads a sample (default: the rest).")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option("--scheduler", help="Dask scheduler: ADDRESS, or its JSON file.")
-    ] = None,
-    memory_per_sample_gb: Annotated[
-        float, typer.Option("--memory-per-sample-gb", help="For the default of --workers.")
-    ] = 2.0,
-    retries: Annotated[
-        int, typer.Option("--retries", help="Further tries of a sample whose worker died.")
-    ] = 1,
-    timeout_s: Annotated[
-        float | None, typer.Option("--timeout-s", help="Stop a sample that takes longer.")
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Go on with labels that contradict their CT.")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Begin anew; an interrupted set is lost.")
-    ] = False,
+    workers: options.Workers = None,
+    threads: options.Threads = None,
+    scheduler: options.Scheduler = None,
+    memory_per_sample_gb: options.SampleMemory = 2.0,
+    retries: options.Retries = 1,
+    timeout_s: options.Timeout = None,
+    force: options.Force = False,
+    overwrite: options.Overwrite = False,
     json_output: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Make a set. Run the same command again to go on after an interruption."""
     from milligray.cli.cohort import executor_for, exit_code, terminable
     from milligray.cli.cohort_progress import CohortLine
-    from milligray.dataset.distributions import read_distributions
     from milligray.dataset.kinds import find_kind
     from milligray.dataset.patients import read_patient_list
     from milligray.dataset.run import make_set
     from milligray.dataset.settings import SetSettings
+    from milligray.dataset.source_voxels import DEFAULT_WEIGHTS, parse_weights
     from milligray.errors import InputError
     from milligray.exam.settings import CtSettings
 
     chosen = find_kind(kind)
     chosen.require()
-    text = ""
-    if protocols != "own":
-        text = read_distributions(None if protocols == "default" else Path(protocols))[1]
+    way, text = options.protocols_of(protocols, needs_scan=chosen.needs_scan, kind=kind)
     check_choices(couch=couch)
     if voxel_size_mm is not None and not voxel_size_mm > 0:
         raise InputError(f"--voxel-size-mm must be > 0, got {voxel_size_mm:g}")
-    settings = SetSettings(
+    settings = chosen.check(SetSettings(
         kind=kind, seed=seed, samples_per_patient=samples_per_patient,
-        protocols="drawn" if text else "own", protocols_text=text,
-        split_fractions=_numbers("--split", split, ",", float),
-        voxel_precision=voxel_precision, margin_mm=margin_mm, positions=positions,
-        slab_shape=_numbers("--slab", slab, "x", int),
-    )  # fmt: skip
+        protocols=way, protocols_text=text,  # type: ignore[arg-type]
+        split_fractions=options.three_numbers("--split", split, ",", float),
+        voxel_precision=chosen.voxel_precision if voxel_precision is None else voxel_precision,
+        margin_mm=margin_mm, positions=positions,
+        slab_shape=options.three_numbers("--slab", slab, "x", int),
+        nuclides=tuple(filter(None, (name.strip() for name in nuclide.split(",")))),
+        electrons=electrons,  # type: ignore[arg-type]
+        annihilation_copies=annihilation_copies, patch_voxels=patch,
+        surroundings_mm=surroundings_mm, precision_at_mm=precision_at_mm,
+        source_weights=DEFAULT_WEIGHTS if source_weights is None else parse_weights(source_weights),
+    ))  # fmt: skip
     defaults = CtSettings(
         precision=0.01 if precision is None and histories is None else precision,
         histories=histories, device=device,  # type: ignore[arg-type]
@@ -229,19 +203,6 @@ def recompute(
         + "\n"
     )
     raise typer.Exit(NOT_THE_SAME)
-
-
-def _numbers(option: str, text: str, separator: str, kind: type) -> Any:  # noqa: ANN401
-    """Three numbers of an option."""
-    from milligray.errors import InputError
-
-    try:
-        values = tuple(kind(word) for word in text.split(separator))
-    except ValueError:
-        values = ()
-    if len(values) != 3:
-        raise InputError(f"{option} needs three numbers with {separator!r} between, got {text!r}")
-    return values
 
 
 def _tell_summary(summary: "SetSummary", code: int, *, json_output: bool) -> None:

@@ -12,7 +12,7 @@ OK, BUG, USAGE, BAD_INPUT, GOAL_NOT_MET, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 app = typer.Typer(
     name="milligray",
-    help="Radiation dose of one patient from CT: DICOM in, organ doses with uncertainties out.",
+    help="Radiation dose of one patient from CT, PET and SPECT: organ doses with uncertainties.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,6 +26,7 @@ def _register() -> None:
     from milligray.cli.dataset import app as dataset
     from milligray.cli.evaluate import app as evaluate
     from milligray.cli.info import info
+    from milligray.cli.nm_dose import nm_dose
     from milligray.cli.phantom import phantom_app
     from milligray.cli.predict import predict
     from milligray.cli.spectrum import spectrum
@@ -34,6 +35,7 @@ def _register() -> None:
 
     app.command("ct-dose")(ct_dose)
     app.command("demo")(demo)
+    app.command("nm-dose")(nm_dose)
     app.command("predict")(predict)
     app.command("cohort")(cohort)
     app.add_typer(dataset, name="dataset")
