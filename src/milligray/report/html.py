@@ -1,6 +1,4 @@
-"""The report as one HTML page that needs nothing but itself."""
-
-# ruff: noqa: PLC0415 - jinja2 is loaded only when a report is written
+"""The report of a CT exam as one HTML page that needs nothing but itself."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ import numpy as np
 from milligray.report import charts, records, sections, wording
 from milligray.report.network import network_limits, network_table
 from milligray.report.overlay import montage_png, three_planes_png
+from milligray.report.page import render
 from milligray.report.result import ExamResult
 from milligray.report.scene import WINDOW_CENTER_HU, WINDOW_WIDTH_HU, make_scene
 from milligray.report.tables import notes
@@ -51,17 +50,7 @@ def write_html(result: ExamResult, path: Path) -> None:
     -----
     No script, no external resource, no patient identity; prints on A4.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("milligray.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("report.html.j2").render(**page_context(result))
-    path.write_text(text, encoding="utf-8")
+    path.write_text(render("report.html.j2", page_context(result)), encoding="utf-8")
 
 
 def page_context(result: ExamResult) -> dict[str, Any]:
@@ -82,10 +71,10 @@ def page_context(result: ExamResult) -> dict[str, Any]:
     combined = combine(result.budget)
     return {
         "title": f"CT organ doses, {result.protocol.tube_voltage_kv:g} kV, {result.scanner.label}",
-        "scanner": result.scanner.label,
+        "heading": "CT organ doses",
+        "subtitle": [result.scanner.label, wording.method_label(result.method)],
         "created": wording.moment(result.manifest.get("created")),
         "version": result.manifest.get("milligray_version") or "",
-        "method": wording.method_label(result.method),
         "is_predicted": result.is_predicted,
         "unit": unit,
         "headlines": sections.headlines(result),
@@ -114,7 +103,7 @@ def page_context(result: ExamResult) -> dict[str, Any]:
         "notes": notes(result),
         "limits": (*LIMITS, *network_limits(result)),
         "sources": result.scanner.sources,
-        "maps": _maps(result),
+        "files": f"{_maps(result)}organ_doses.csv, result.json",
     }
 
 
