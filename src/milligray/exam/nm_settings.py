@@ -20,7 +20,8 @@ class NmSettings:
     ----------
     kinetics : {"physical", "haenscheid", "prior", "trapezoid", "mono", "fit"}
         From activity at some times to decays. "fit": a model for every organ, chosen by AICc,
-        voxels by one exponential each, scaled to it. There is no default: the choice changes the dose.
+        voxels by one exponential each, scaled to it. There is no default: the choice changes the
+        dose.
     nuclide : str or None
         None: what the images say.
     method : {"monte-carlo", "msv", "ssv", "local", "mird"}
