@@ -99,7 +99,7 @@ def page_context(result: ExamResult) -> dict[str, Any]:
         "expanded": wording.percent(COVERAGE_FACTOR * combined),
         "records": [] if result.is_predicted else records.records_table(result),
         "network": network_table(result) if result.is_predicted else [],
-        "provenance": records.provenance_table(result),
+        "provenance": records.provenance_table(result.manifest),
         "notes": notes(result),
         "limits": (*LIMITS, *network_limits(result)),
         "sources": result.scanner.sources,

@@ -1,9 +1,13 @@
 """The simulation in the order of the RECORDS checklist (AAPM TG-268)."""
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
+from milligray.patient.patient import Patient
 from milligray.report.result import ExamResult
 from milligray.report.wording import count, percent, show
+from milligray.score.dose import OrganDoses
 
 NOT_RECORDED = "not recorded in the manifest"
 
@@ -29,6 +33,42 @@ def records_table(result: ExamResult) -> list[tuple[str, str]]:
     Sechopoulos et al., RECORDS: improved Reporting of montE CarlO RaDiation transport Studies,
     Med. Phys. 45 (2018) e1-e5, doi 10.1002/mp.12702
     """
+    return records_rows(
+        result,
+        source=_source(result),
+        parameters=("particles", "cutoffs", "angle_tables", "surroundings"),
+        normalization=_normalization(result),
+    )
+
+
+class Study(Protocol):
+    """What the table asks of a result, CT or nuclear medicine."""
+
+    @property
+    def manifest(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def patient(self) -> Patient: ...  # noqa: D102
+    @property
+    def organ_doses(self) -> OrganDoses: ...  # noqa: D102
+    @property
+    def method(self) -> str: ...  # noqa: D102
+
+
+def records_rows(
+    result: Study, *, source: str, parameters: Sequence[str], normalization: str
+) -> list[tuple[str, str]]:
+    """Items of the checklist in its order.
+
+    Parameters
+    ----------
+    result : ExamResult or NmResult
+    source : str
+        Description of what emits.
+    parameters : sequence of str
+        Keys of ``manifest["transport"]`` that are transport parameters.
+    normalization : str
+        How a history became a dose.
+    """
     manifest = result.manifest
     return [
         ("Code, version", _code(result)),
@@ -36,22 +76,22 @@ def records_table(result: ExamResult) -> list[tuple[str, str]]:
         ("Timing and hardware", _timing(result)),
         ("Geometry", _geometry(result)),
         ("Materials", _materials(result)),
-        ("Source", _source(result)),
+        ("Source", source),
         ("Cross sections", _transport(result, "cross_sections")),
         ("Interactions", _transport(result, "interactions")),
-        ("Transport parameters", _parameters(result)),
+        ("Transport parameters", _parameters(result, parameters)),
         ("Random numbers", _transport(result, "random_numbers")),
         ("Variance reduction", _transport(result, "variance_reduction")),
         ("Scored quantities", _scored(result)),
         ("Histories, statistics", _statistics(result)),
         ("Statistical method", _transport(result, "statistical_method")),
-        ("Normalization", _normalization(result)),
+        ("Normalization", normalization),
         ("Post-processing", _transport(result, "post_processing")),
     ]
 
 
-def provenance_table(result: ExamResult) -> list[tuple[str, str]]:
-    """Versions, tables, models and hashes, as (what, value)."""
+def provenance_table(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Versions, tables, models and hashes of a manifest, as (what, value)."""
     rows: list[tuple[str, str]] = []
     for key, label in (
         ("created", "Created"),
@@ -63,7 +103,7 @@ def provenance_table(result: ExamResult) -> list[tuple[str, str]]:
         ("models", "Networks"),
         ("inputs", "Input hashes (SHA-256)"),
     ):
-        value = result.manifest.get(key)
+        value = manifest.get(key)
         if value not in (None, "", {}, [], ()):
             rows.append((label, show(value)))
     return rows
@@ -73,16 +113,16 @@ def _of(value: object) -> str:
     return show(value) if value not in (None, "", [], (), {}) else NOT_RECORDED
 
 
-def _transport(result: ExamResult, key: str) -> str:
+def _transport(result: Study, key: str) -> str:
     return _of(dict(result.manifest.get("transport") or {}).get(key))
 
 
-def _code(result: ExamResult) -> str:
+def _code(result: Study) -> str:
     version = result.manifest.get("milligray_version")
     return f"milligray {version or '(version not recorded)'}; {result.method}"
 
 
-def _timing(result: ExamResult) -> str:
+def _timing(result: Study) -> str:
     manifest = result.manifest
     parts = []
     seconds, stages = manifest.get("seconds"), manifest.get("stage_seconds")
@@ -96,7 +136,7 @@ def _timing(result: ExamResult) -> str:
     return "; ".join(parts) or NOT_RECORDED
 
 
-def _geometry(result: ExamResult) -> str:
+def _geometry(result: Study) -> str:
     grid = result.patient.grid
     nz, ny, nx = grid.shape
     dz, dy, dx = grid.spacing_mm
@@ -107,7 +147,7 @@ def _geometry(result: ExamResult) -> str:
     return text
 
 
-def _materials(result: ExamResult) -> str:
+def _materials(result: Study) -> str:
     names = [material.name for material in result.patient.materials]
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     calibration = result.patient.calibration
@@ -128,24 +168,23 @@ def _source(result: ExamResult) -> str:
     )
 
 
-def _parameters(result: ExamResult) -> str:
+_PARAMETERS = {"cutoffs": "cut-off: ", "angle_tables": "angles: ", "surroundings": "surroundings: "}
+
+
+def _parameters(result: Study, keys: Sequence[str]) -> str:
     transport = dict(result.manifest.get("transport") or {})
-    labels = {
-        "particles": "",
-        "cutoffs": "cut-off: ",
-        "angle_tables": "angles: ",
-        "surroundings": "surroundings: ",
-    }
-    parts = [label + show(transport[key]) for key, label in labels.items() if transport.get(key)]
+    parts = [_PARAMETERS.get(key, "") + show(transport[key]) for key in keys if transport.get(key)]
     return "; ".join(parts) or NOT_RECORDED
 
 
-def _scored(result: ExamResult) -> str:
+def _scored(result: Study) -> str:
     scored = dict(result.manifest.get("transport") or {}).get("scored")
-    return show(scored) if scored else f"absorbed dose per voxel and organ [{result.unit}]"
+    return (
+        show(scored) if scored else f"absorbed dose per voxel and organ [{result.organ_doses.unit}]"
+    )
 
 
-def _statistics(result: ExamResult) -> str:
+def _statistics(result: Study) -> str:
     histories, batches = (result.manifest.get(key) for key in ("histories", "batches"))
     parts = []
     if isinstance(histories, int | float):

@@ -1,12 +1,14 @@
 """The report's words and tables: headline, warnings, organs, protocol, calibration, budget."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from milligray.report.result import ExamResult
 from milligray.report.wording import count, interval, number, percent, plain_name, show
 from milligray.score.budget import COVERAGE_FACTOR, combine, organ_budget
+from milligray.score.dose import BudgetEntry, OrganDose, OrganDoses
 
 SMALL_ORGAN_ML = 10.0
 NOT_CLINICAL = (
@@ -69,12 +71,21 @@ def headlines(result: ExamResult) -> list[Headline]:
     histories = result.manifest.get("histories")
     if isinstance(histories, int | float):
         lines.append(
-            Headline(label="Histories", value=count(histories), unit="", hint=_worst(result))
+            Headline(
+                label="Histories",
+                value=count(histories),
+                unit="",
+                hint=worst_statistics(result.organ_doses),
+            )
         )
     elif result.is_predicted:
         seconds = result.manifest.get("seconds")
         shown = f"{seconds:.2g}" if isinstance(seconds, int | float) else ""
-        lines.append(Headline(label="Network", value=shown, unit="s", hint=_worst(result)))
+        lines.append(
+            Headline(
+                label="Network", value=shown, unit="s", hint=worst_statistics(result.organ_doses)
+            )
+        )
     return lines
 
 
@@ -104,41 +115,50 @@ def cautions(result: ExamResult) -> list[str]:
         found.append(f"The dose was predicted by a network ({result.method}), not simulated.")
         if result.dose is None:
             found.append("This network gives organ doses and no dose map.")
-    unknown = [r.organ for r in result.organ_doses.rows if math.isnan(r.fraction_in_image)]
-    partly = [r.organ for r in result.organ_doses.rows if r.fraction_in_image < 0.995]
-    if unknown:
-        found.append(
-            f"Cut by the edge of the image: {_listed(unknown)}. The dose is that of the part"
-            " inside the image; the dose of the whole organ differs, mostly it is lower."
-        )
-    if partly:
-        found.append(f"Only partly inside the image: {_listed(partly)} (see the table).")
+    found += cut_organs(result.organ_doses)
     if result.manifest.get("converged") is False:
         found.append("The statistical goal was not met; see the uncertainty of each organ.")
     return [*result.warnings, *found]
 
 
+def cut_organs(organ_doses: OrganDoses) -> list[str]:
+    """Cautions for organs that the image does not hold as a whole."""
+    unknown = [r.organ for r in organ_doses.rows if math.isnan(r.fraction_in_image)]
+    partly = [r.organ for r in organ_doses.rows if r.fraction_in_image < 0.995]
+    found = []
+    if unknown:
+        found.append(
+            f"Cut by the edge of the image: {listed(unknown)}. The dose is that of the part"
+            " inside the image; the dose of the whole organ differs, mostly it is lower."
+        )
+    if partly:
+        found.append(f"Only partly inside the image: {listed(partly)} (see the table).")
+    return found
+
+
 def organ_lines(result: ExamResult) -> list[OrganLine]:
     """Rows of the organ table in the order of the organ map."""
-    lines = []
-    for row in result.organ_doses.rows:
-        expanded = COVERAGE_FACTOR * combine(organ_budget(row.relative_uncertainty, result.budget))
-        is_cut = not row.fraction_in_image >= 0.995
-        lines.append(
-            OrganLine(
-                organ=plain_name(row.organ),
-                dose=number(row.mean_dose_mgy),
-                statistics=percent(row.relative_uncertainty),
-                expanded=percent(expanded),
-                interval=interval(row.mean_dose_mgy, expanded),
-                volume=number(row.volume_ml),
-                mass=number(row.mass_g),
-                fraction=percent(row.fraction_in_image, "cut"),
-                is_cut=is_cut,
-                is_small=row.volume_ml < SMALL_ORGAN_ML,
-            )
-        )
-    return lines
+    return [
+        organ_line(row, combine(organ_budget(row.relative_uncertainty, result.budget)))
+        for row in result.organ_doses.rows
+    ]
+
+
+def organ_line(row: OrganDose, combined: float) -> OrganLine:
+    """One row of the organ table from the combined relative uncertainty (k = 1) of its dose."""
+    expanded = COVERAGE_FACTOR * combined
+    return OrganLine(
+        organ=plain_name(row.organ),
+        dose=number(row.mean_dose_mgy),
+        statistics=percent(row.relative_uncertainty),
+        expanded=percent(expanded),
+        interval=interval(row.mean_dose_mgy, expanded),
+        volume=number(row.volume_ml),
+        mass=number(row.mass_g),
+        fraction=percent(row.fraction_in_image, "cut"),
+        is_cut=not row.fraction_in_image >= 0.995,
+        is_small=row.volume_ml < SMALL_ORGAN_ML,
+    )
 
 
 def protocol_table(result: ExamResult) -> list[tuple[str, str]]:
@@ -208,19 +228,26 @@ def calibration_table(result: ExamResult) -> list[tuple[str, str]]:
 
 def budget_table(result: ExamResult) -> list[tuple[str, str, str, str]]:
     """Lines of the uncertainty budget: component, kind, relative uncertainty (k = 1), basis."""
+    return budget_rows(result.budget)
+
+
+def budget_rows(budget: Iterable[BudgetEntry]) -> list[tuple[str, str, str, str]]:
+    """Lines of any budget as `budget_table` gives them."""
     return [
         (entry.component, entry.kind, percent(entry.relative_uncertainty), entry.basis)
-        for entry in result.budget
+        for entry in budget
     ]
 
 
-def _worst(result: ExamResult) -> str:
-    large = [r for r in result.organ_doses.rows if r.volume_ml >= SMALL_ORGAN_ML]
+def worst_statistics(organ_doses: OrganDoses) -> str:
+    """Largest statistical uncertainty of the organs that are judged, in words."""
+    large = [r for r in organ_doses.rows if r.volume_ml >= SMALL_ORGAN_ML]
     values = [r.relative_uncertainty for r in large if math.isfinite(r.relative_uncertainty)]
     return f"organs ≤ {percent(max(values))} (k = 1)" if values else ""
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Up to eight names, and how many more there are."""
     shown = ", ".join(plain_name(name) for name in names[:8])
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
 
