@@ -18,7 +18,13 @@ def _text(table) -> str:
 def test_table_shows_doses_per_activity_and_both_uncertainties(nm_result):
     text = _text(nm_organ_table(nm_result, title="[exam]"))
     liver = next(line for line in text.splitlines() if "liver" in line)
-    assert liver.split()[:5] == ["liver", "988", f"{987.654321 / ADMINISTERED_MBQ:.3f}", "0.3", "%"]
+    assert liver.split()[:5] == [
+        "liver",
+        "988",
+        f"{987.654321 / ADMINISTERED_MBQ:.3f}",
+        "0.30",
+        "%",
+    ]
     assert "13\N{NO-BREAK SPACE}%" in liver  # 2 sqrt(0.003^2 + 0.04^2 + 0.05^2)
     assert "lung_upper_lobe_left*" in text
     assert "CT [" not in text
