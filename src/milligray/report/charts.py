@@ -68,17 +68,17 @@ def organ_bar_chart(bars: Sequence[Bar], unit: str) -> str:
             xerr=[[min(bar.expanded, bar.dose) for bar in part], [bar.expanded for bar in part]],
             fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.8, capthick=0.8, zorder=3,
         )  # fmt: skip
-        ax.set_yticks(rows, [_shorten(bar.label) for bar in part])
+        ax.set_yticks(rows, [shorten(bar.label) for bar in part])
         ax.set_ylim(n_rows - 0.4, -0.6)
         ax.set_xlim(0.0, 1.04 * top if top > 0 else 1.0)
-        _plain(ax, grid="x")
+        plain_axes(ax, grid="x")
         ax.tick_params(axis="y", length=0)
     label = f"mean absorbed dose [{unit}]"
     if n_columns == 1:
         axes[0].set_xlabel(label)
     else:
         figure.supxlabel(label, fontsize=8.5, color=INK)
-    return _svg(figure, "organs")
+    return svg(figure, "organs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,15 +112,15 @@ def dvh_chart(curves: Sequence[DvhCurve], unit: str) -> str:
     for n, curve in enumerate(curves[: len(PALETTE)]):
         dose = np.append(curve.dose, curve.dose[-1])
         fraction = np.append(curve.volume_fraction, 0.0)
-        ax.plot(dose, 100 * fraction, color=PALETTE[n], lw=1.5, label=_shorten(curve.label))
+        ax.plot(dose, 100 * fraction, color=PALETTE[n], lw=1.5, label=shorten(curve.label))
         reach = max(reach, float(dose[np.flatnonzero(fraction >= 0.005)[-1]]))
     ax.set_xlim(0.0, 1.05 * reach if reach > 0 else 1.0)
     ax.set_ylim(0.0, 102.0)
     ax.set_xlabel(f"absorbed dose [{unit}]")
     ax.set_ylabel("volume with at least this dose [%]")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8)
-    _plain(ax, grid="both")
-    return _svg(figure, "dvh")
+    plain_axes(ax, grid="both")
+    return svg(figure, "dvh")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,17 +161,19 @@ def profile_chart(profiles: Sequence[Profile], scan_range_mm: tuple[float, float
         ax.margins(x=0.01)
         if scan_range_mm is not None:
             ax.axvspan(*scan_range_mm, color="#eef2f6", zorder=0)
-        _plain(ax, grid="y")
+        plain_axes(ax, grid="y")
     figure.align_ylabels(list(axes))
     axes[-1].set_xlabel("z [mm]  (inferior to superior)")
-    return _svg(figure, "profile")
+    return svg(figure, "profile")
 
 
-def _shorten(name: str) -> str:
+def shorten(name: str) -> str:
+    """Name that fits beside an axis."""
     return name if len(name) <= 34 else name[:32] + "…"
 
 
-def _plain(ax: "Axes", *, grid: Literal["x", "y", "both"]) -> None:
+def plain_axes(ax: "Axes", *, grid: Literal["x", "y", "both"]) -> None:
+    """Give axes the look of all charts of the report."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -183,7 +185,7 @@ def _plain(ax: "Axes", *, grid: Literal["x", "y", "both"]) -> None:
     ax.set_axisbelow(True)
 
 
-def _svg(figure: "Figure", name: str) -> str:
+def svg(figure: "Figure", name: str) -> str:
     """SVG element without prologue, metadata and namespaces, the same for the same figure."""
     import matplotlib as mpl
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from milligray.report import charts, records, sections, wording
+from milligray.report.dvh_curves import MAX_CURVES, dvh_curves
 from milligray.report.network import network_limits, network_table
 from milligray.report.overlay import montage_png, three_planes_png
 from milligray.report.page import render
@@ -13,8 +14,6 @@ from milligray.report.result import ExamResult
 from milligray.report.scene import WINDOW_CENTER_HU, WINDOW_WIDTH_HU, make_scene
 from milligray.report.tables import notes
 from milligray.score.budget import COVERAGE_FACTOR, combine, organ_budget
-
-_DVH_ORGANS = 12
 
 LIMITS = (
     (
@@ -66,7 +65,7 @@ def page_context(result: ExamResult) -> dict[str, Any]:
         Text, tables and pictures by the template's names.
     """
     unit = result.unit
-    curves = _dvh_curves(result)
+    curves = dvh_curves(result.organ_doses, result.dvh)
     scene = make_scene(result) if result.dose is not None else None
     combined = combine(result.budget)
     return {
@@ -89,8 +88,8 @@ def page_context(result: ExamResult) -> dict[str, Any]:
         "has_ct": result.patient.ct is not None,
         "voxel_mm": " × ".join(f"{s:.3g}" for s in result.patient.grid.spacing_mm[::-1]),
         "dvh_chart": charts.dvh_chart(curves, unit) if curves else "",
-        "dvh_is_partial": len(result.dvh) > _DVH_ORGANS,
-        "n_dvh": _DVH_ORGANS,
+        "dvh_is_partial": len(result.dvh) > MAX_CURVES,
+        "n_dvh": MAX_CURVES,
         "profile_chart": charts.profile_chart(_profiles(result), _scan_range(result)),
         "protocol": sections.protocol_table(result),
         "calibration": sections.calibration_table(result),
@@ -127,24 +126,6 @@ def _bars(result: ExamResult) -> list[charts.Bar]:
         for row in result.organ_doses.rows
         if np.isfinite(row.mean_dose_mgy)
     ]
-
-
-def _dvh_curves(result: ExamResult) -> list[charts.DvhCurve]:
-    """Pick the organs with the highest mean dose, in falling order; small ones only if few."""
-    large = [r for r in result.organ_doses.rows if r.volume_ml >= sections.SMALL_ORGAN_ML]
-    few = len(result.dvh) <= _DVH_ORGANS or not large
-    rows = sorted(
-        result.organ_doses.rows if few else large, key=lambda row: row.mean_dose_mgy, reverse=True
-    )
-    return [
-        charts.DvhCurve(
-            label=wording.plain_name(row.organ),
-            dose=result.dvh[row.organ][0],
-            volume_fraction=result.dvh[row.organ][1],
-        )
-        for row in rows
-        if row.organ in result.dvh
-    ][:_DVH_ORGANS]
 
 
 def _profiles(result: ExamResult) -> list[charts.Profile]:

@@ -37,7 +37,9 @@ def nm_organ_table(result: NmResult, *, title: str = "") -> "Table":
     administered = result.administered_activity_mbq
     ct = None if result.ct is None else result.ct.organ_doses
     ct_mgy = {} if ct is None else {row.organ: row.mean_dose_mgy for row in ct.rows}
-    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = Table(
+        title=escape(title) or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False
+    )
     table.add_column("region", no_wrap=True)
     columns = ["mean dose [mGy]", "mGy/MBq", "k=1 (stat.)", "U k=2", "volume [mL]"]
     if administered is None:
