@@ -25,6 +25,7 @@ class Suite(StrEnum):
     TG195 = "tg195"
     NIST = "nist"
     EGSNRC = "egsnrc"
+    SVALUES = "svalues"
     ALL = "all"
 
 
@@ -46,7 +47,13 @@ def validate(
 ) -> None:
     """Published cases beside ours with both uncertainties; exit code 0 only if all hold."""
     from milligray.exam.manifest import package_version, processor
-    from milligray.validate import egsnrc_rows, nist_rows, read_case5_phantom, tg195_rows
+    from milligray.validate import (
+        egsnrc_rows,
+        nist_rows,
+        read_case5_phantom,
+        s_value_rows,
+        tg195_rows,
+    )
 
     def tell(text: str) -> None:
         if not quiet:
@@ -59,6 +66,8 @@ def validate(
         rows += nist_rows()
     if suite in (Suite.EGSNRC, Suite.ALL):
         rows += egsnrc_rows(quick=quick, threads=threads, progress=tell)
+    if suite in (Suite.SVALUES, Suite.ALL):
+        rows += s_value_rows(quick=quick, threads=threads, progress=tell)
     if suite in (Suite.TG195, Suite.ALL):
         path = case5_phantom or _find_case5()
         if path is None:

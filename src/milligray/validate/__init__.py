@@ -3,6 +3,7 @@
 from milligray.validate.egsnrc import egsnrc_rows
 from milligray.validate.nist import nist_rows
 from milligray.validate.rows import ValidationRow, summarize
+from milligray.validate.svalues import s_value_rows
 from milligray.validate.tg195 import read_case5_phantom, tg195_rows
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "egsnrc_rows",
     "nist_rows",
     "read_case5_phantom",
+    "s_value_rows",
     "summarize",
     "tg195_rows",
 ]
