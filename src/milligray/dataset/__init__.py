@@ -1,5 +1,6 @@
 """Training sets: inputs and Monte Carlo targets of the networks, with their uncertainty."""
 
+from milligray.dataset.kernel_pairs import KernelPair, KernelPairs
 from milligray.dataset.kinds import Kind, Sample, SampleArray, find_kind, list_kinds
 from milligray.dataset.patients import SampleSpec, read_patient_list
 from milligray.dataset.reader import TrainingSet, open_set
@@ -9,6 +10,8 @@ from milligray.dataset.settings import SetSettings
 from milligray.dataset.uncertainty import sigma_floor_mgy
 
 __all__ = [
+    "KernelPair",
+    "KernelPairs",
     "Kind",
     "Sample",
     "SampleArray",

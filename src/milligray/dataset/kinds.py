@@ -13,8 +13,9 @@ from milligray.errors import InputError
 
 if TYPE_CHECKING:
     from milligray.dataset.patients import SampleSpec
+    from milligray.dataset.settings import SetSettings
 
-_MODULES = ("dose_maps", "organ_features", "slice_features", "source_positions")
+_MODULES = ("dose_maps", "organ_features", "slice_features", "source_kernels", "source_positions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,6 +56,12 @@ class Sample:
 
 Build = Callable[["SampleSpec", int], Sample]
 """(sample, threads) -> Sample"""
+Check = Callable[["SetSettings"], "SetSettings"]
+"""Settings of a set -> the same, checked"""
+
+
+def _as_they_are(settings: "SetSettings") -> "SetSettings":
+    return settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,12 @@ class Kind:
     build : callable (SampleSpec, threads) -> Sample
     require : callable
         Raises MissingExtraError if an optional package is absent.
+    voxel_precision : float
+        Default of the mean relative standard deviation of voxels.
+    needs_scan : bool
+        Samples are CT scans, with a protocol.
+    check : callable
+        Settings with names in their usual spelling; raises InputError.
     """
 
     name: str
@@ -77,6 +90,9 @@ class Kind:
     voxel_size_mm: float
     build: Build
     require: Callable[[], None]
+    voxel_precision: float = 0.03
+    needs_scan: bool = True
+    check: Check = _as_they_are
 
 
 _KINDS: dict[str, Kind] = {}
@@ -88,6 +104,9 @@ def register(
     title: str,
     voxel_size_mm: float,
     require: Callable[[], None] = lambda: None,
+    voxel_precision: float = 0.03,
+    needs_scan: bool = True,
+    check: Check = _as_they_are,
 ) -> Callable[[Build], Build]:
     """Decorate the function that makes a sample of a kind."""
 
@@ -95,8 +114,9 @@ def register(
         if name in _KINDS:
             raise ValueError(f"kind {name!r} is registered twice")
         _KINDS[name] = Kind(
-            name=name, title=title, voxel_size_mm=voxel_size_mm, build=build, require=require
-        )
+            name=name, title=title, voxel_size_mm=voxel_size_mm, build=build, require=require,
+            voxel_precision=voxel_precision, needs_scan=needs_scan, check=check,
+        )  # fmt: skip
         return build
 
     return put

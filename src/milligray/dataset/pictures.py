@@ -2,7 +2,7 @@
 
 # ruff: noqa: PLC0415 - matplotlib is loaded only when something is drawn
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_ORGANS = 30
 _SMALL = 7
+_SPLIT_COLORS = {"train": "#3b6ea5", "validation": "#d19a2a", "test": "#c8553d"}
 _PICTURES: dict[str, Callable[[Sample], "Figure"]] = {}
 
 
@@ -43,7 +44,21 @@ def draw_set(manifest: Mapping[str, Any], path: Path) -> None:
     done = [e for e in manifest["samples"].values() if e["status"] == "done"]
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    for split, color in (("train", "#3b6ea5"), ("validation", "#d19a2a"), ("test", "#c8553d")):
+    if "source_voxels" in done[0]["attributes"]:
+        _draw_strata(left, done)
+    else:
+        _draw_doses(left, done)
+    key = next((k for k in done[0]["statistics"] if k.endswith("relative_uncertainty")), None)
+    if key is not None:
+        middle.hist([100 * e["statistics"][key] for e in done], bins=20, color="#588157")
+        middle.set(xlabel=key.replace("_", " ") + " [%]", ylabel="samples")
+    right.hist([e["run"].get("seconds", np.nan) for e in done], bins=20, color="#7b8794")
+    right.set(xlabel="seconds a sample", ylabel="samples")
+    figure.savefig(path, dpi=110)
+
+
+def _draw_doses(left: "Axes", done: Sequence[Mapping[str, Any]]) -> None:
+    for split, color in _SPLIT_COLORS.items():
         some = [e["attributes"] for e in done if e["split"] == split]
         x = [a.get("mean_diameter_mm", np.nan) for a in some]
         dose = [
@@ -54,13 +69,18 @@ def draw_set(manifest: Mapping[str, Any], path: Path) -> None:
         left.scatter(x, dose, s=14, color=color, label=split)
     left.set(xlabel="water-equivalent diameter [mm]", ylabel="reference dose / CTDIvol")
     left.legend(fontsize=_SMALL)
-    key = next((k for k in done[0]["statistics"] if k.endswith("relative_uncertainty")), None)
-    if key is not None:
-        middle.hist([100 * e["statistics"][key] for e in done], bins=20, color="#588157")
-        middle.set(xlabel=key.replace("_", " ") + " [%]", ylabel="samples")
-    right.hist([e["run"].get("seconds", np.nan) for e in done], bins=20, color="#7b8794")
-    right.set(xlabel="seconds a sample", ylabel="samples")
-    figure.savefig(path, dpi=110)
+
+
+def _draw_strata(ax: "Axes", done: Sequence[Mapping[str, Any]]) -> None:
+    names = list(done[0]["attributes"]["source_voxels"])
+    left = np.zeros(len(names))
+    for split, color in _SPLIT_COLORS.items():
+        some = [e["attributes"]["source_voxels"] for e in done if e["split"] == split]
+        count = np.array([sum(s[name] for s in some) for name in names], dtype=float)
+        ax.barh(names, count, left=left, color=color, label=split)
+        left += count
+    ax.set(xlabel="source voxels")
+    ax.legend(fontsize=_SMALL)
 
 
 def _picture(kind: str) -> Callable[[Callable[[Sample], "Figure"]], Callable[[Sample], "Figure"]]:
@@ -134,6 +154,49 @@ def _source_positions(sample: Sample) -> "Figure":
         rows[row, 0].set_ylabel(
             f"{degrees:.0f} deg, z = {arrays['position_z'][row]:.0f} mm", fontsize=8
         )
+    return figure
+
+
+@_picture("source-kernels")
+def _source_kernels(sample: Sample) -> "Figure":
+    from matplotlib.figure import Figure
+
+    arrays = {name: array.values for name, array in sample.arrays.items()}
+    about = sample.attributes
+    nuclides = list(about["nuclides"])
+    n = min(3, arrays["density"].shape[0])
+    middle = int(about["source_index_in_patch"][0])
+    spacing = float(about["spacing_zyx_mm"][0])
+    axes = [spacing * (np.arange(size) - middle) for size in arrays["density"].shape[1:]]
+    r = np.sqrt(axes[0][:, None, None] ** 2 + axes[1][:, None] ** 2 + axes[2] ** 2)
+    figure = Figure(figsize=(15, 3.0 * n + 0.4), layout="constrained")
+    rows = figure.subplots(n, 2 + 2 * len(nuclides), squeeze=False)
+    for row in range(n):
+        shown: list[tuple[Any, str, str, float, float]] = [
+            (arrays["density"][row, middle], "density [g/cm3]", "gray", 0.0, 1.8)
+        ]
+        profile = rows[row, -1]
+        for name in nuclides:
+            kernel = arrays[f"kernel_{name}"][row]
+            decades = np.log10(np.maximum(kernel, 1e-30))
+            top = float(decades.max())
+            title = f"{name}: log10 of keV per decay"
+            shown.append((decades[middle], title, "magma", top - 7.0, top))
+            relative = arrays[f"relative_uncertainty_{name}"][row]
+            shown.append((relative[middle], "relative uncertainty", "viridis", 0.0, 0.1))
+            inside = arrays["body"][row] > 0
+            thin = np.flatnonzero(inside.ravel())[::20]
+            profile.semilogy(r.ravel()[thin], kernel.ravel()[thin], ".", ms=1, label=name)
+        profile.set(xlabel="distance [mm]", ylabel="keV per decay, body")
+        profile.legend(fontsize=_SMALL)
+        for column, (values, title, colors, low, high) in enumerate(shown):
+            ax = rows[row, column]
+            image = _image(ax, values, colors, low, high, 1.0, "upper")
+            if row == 0:
+                ax.set_title(title, fontsize=9)
+            figure.colorbar(image, ax=ax, shrink=0.6)
+        stratum = about["strata"][int(arrays["stratum"][row])].replace("_", " ")
+        rows[row, 0].set_ylabel(stratum, fontsize=8)
     return figure
 
 

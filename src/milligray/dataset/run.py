@@ -138,7 +138,10 @@ def make_set(
     InputError, MissingExtraError
     """
     load_h5py()
-    find_kind(settings.kind).require()
+    kind = find_kind(settings.kind)
+    kind.require()
+    if kind.check(settings) != settings:
+        raise InputError(f"write the settings of {settings.kind} as {kind.check(settings)}")
     folder = SetFolder(Path(out))
     started = time.perf_counter()
     folder.check()

@@ -96,7 +96,7 @@ def _make_scan(
     """Scan and its plain values; NaN photons where they are yet to be simulated."""
     settings = spec.exam.settings
     own = spec.settings.protocols == "own"
-    ct, protocol = _read(spec, own=own)
+    ct, protocol = read_scan(spec, own=own)
     inputs = {"ct": ct.input_sha256}
     labels = None
     if spec.exam.organs is not None:
@@ -111,7 +111,7 @@ def _make_scan(
             raise InputError("samples of this kind need a voxel size")
         ct = regrid_ct(ct, settings.voxel_size_mm)
     patient = build_patient(
-        ct, calibration=_calibration(settings.calibration), voxel_size_mm=settings.voxel_size_mm,
+        ct, calibration=calibration_of(settings.calibration), voxel_size_mm=settings.voxel_size_mm,
         couch=settings.couch, extend_mm=settings.extend_mm,
     )  # fmt: skip
     del ct
@@ -166,7 +166,8 @@ def _make_scan(
     }  # fmt: skip
 
 
-def _read(spec: SampleSpec, *, own: bool) -> tuple[CtSeries, CtProtocol | None]:
+def read_scan(spec: SampleSpec, *, own: bool) -> tuple[CtSeries, CtProtocol | None]:
+    """CT of a sample, with its own protocol if that is asked for."""
     exam = spec.exam
     if own:
         return find_ct(exam.input, exam.protocol, exam.series).read()
@@ -191,7 +192,8 @@ def augmented(
     return made.ct, made.labels, drawn.as_dict()
 
 
-def _calibration(name: str) -> HuCalibration:
+def calibration_of(name: str) -> HuCalibration:
+    """Calibration by name, or from the file of a facility."""
     if Path(name).suffix.lower() in (".csv", ".toml"):
         return read_hu_calibration(name)
     return load_hu_calibration(name)

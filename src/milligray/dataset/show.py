@@ -12,7 +12,10 @@ from milligray.dataset.folder import SetFolder
 from milligray.dataset.settings import SPLITS
 
 PAGE = "page"
-_CHOICES = ("tube_voltage_kv", "scanner", "bowtie", "collimation_mm", "scan_mode", "region")
+_CHOICES = (
+    "tube_voltage_kv", "scanner", "bowtie", "collimation_mm", "scan_mode", "region", "nuclide",
+    "electrons",
+)  # fmt: skip
 _NUMBERS = ("pitch", "ctdi_vol_mgy", "modulation_strength", "mean_diameter_mm", "scan_length_mm")
 _RUN = ("seconds", "cpu_seconds", "peak_memory_mb")
 
@@ -27,8 +30,11 @@ def set_table(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """
     done = {n: e for n, e in manifest["samples"].items() if e["status"] == "done"}
     attributes = [dict(entry["attributes"]) for entry in done.values()]
+    source_voxels: Counter[str] = Counter()
     for one in attributes:
-        one["scan_length_mm"] = one["scan_high_mm"] - one["scan_low_mm"]
+        if "scan_high_mm" in one:
+            one["scan_length_mm"] = one["scan_high_mm"] - one["scan_low_mm"]
+        source_voxels.update(one.get("source_voxels", {}))
     summary = manifest.get("summary", {})
     return {
         "kind": manifest["kind"],
@@ -41,7 +47,8 @@ def set_table(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "protocols": {
             name: dict(sorted(Counter(str(a[name]) for a in attributes if name in a).items()))
             for name in _CHOICES
-        },
+        }
+        | {"source voxels": dict(source_voxels)},
         "numbers": {
             name: found
             for name in _NUMBERS
@@ -141,6 +148,9 @@ def write_page(
 
 def _caption(name: str, entry: Mapping[str, Any]) -> str:
     a = entry["attributes"]
+    if "nuclide" in a:
+        drawn = ", ".join(f"{n} {name}" for name, n in a["source_voxels"].items() if n)
+        return f"{name} ({entry['split']}): {a['nuclide']}, source voxels: {drawn}"
     return (
         f"{name} ({entry['split']}): {a['tube_voltage_kv']:g} kV, {a['scanner']}, {a['bowtie']}"
         f" bowtie, {a['collimation_mm']:g} mm, CTDIvol {a['ctdi_vol_mgy']:.3g} mGy"

@@ -73,7 +73,7 @@ def write_sample(sample: Sample, path: Path) -> None:
             options: dict[str, Any] = {}
             if values.size > CHUNK and values.dtype.kind != "S":
                 options = {
-                    "chunks": tuple(max(1, min(CHUNK, n)) for n in values.shape),
+                    "chunks": _chunks(values.shape),
                     "compression": "gzip", "compression_opts": _COMPRESSION_LEVEL,
                     "shuffle": True, "fletcher32": True,
                 }  # fmt: skip
@@ -125,6 +125,21 @@ def read_sample(path: Path, names: tuple[str, ...] | None = None) -> Sample:
     )
 
 
+def read_item(path: Path, index: int, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+    """Read one entry along the first axis of some arrays; the others stay on disk.
+
+    Raises
+    ------
+    FormatError
+        If the file is no sample, or damaged.
+    """
+    with _opened(path) as file:
+        try:
+            return {name: np.asarray(file[name][index]) for name in names}
+        except (OSError, KeyError, IndexError, ValueError) as error:
+            raise FormatError(f"{path.name} is damaged: {error}") from error
+
+
 def wrong_arrays(path: Path, expected: Mapping[str, Any]) -> list[str]:
     """Arrays of a stored sample whose content is not what the manifest says.
 
@@ -145,6 +160,12 @@ def wrong_arrays(path: Path, expected: Mapping[str, Any]) -> list[str]:
         or name not in sample.arrays
         or array_sha256(sample.arrays[name].values) != expected[name]["sha256"]
     ]
+
+
+def _chunks(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Cubes; of a stack of volumes, those of one of them, so that it can be read alone."""
+    inner = tuple(max(1, min(CHUNK, n)) for n in shape[-3:])
+    return (1,) * (len(shape) - len(inner)) + inner
 
 
 def _opened(path: Path) -> Any:  # noqa: ANN401 - untyped package
