@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from milligray.materials.hu_calibration import load_hu_calibration
 from milligray.materials.material import Material
 from milligray.patient.patient import Patient
 from milligray.read.series import CtProtocol
@@ -52,6 +53,7 @@ def make_patient(*, with_ct: bool = True) -> Patient:
         block=BLOCK if with_ct else (1, 1, 1),
         ct_offset=OFFSET if with_ct else (0, 0, 0),
         calibration="schneider2000",
+        hu_calibration=load_hu_calibration("schneider2000"),
         notes=("couch removed",),
     )
 
