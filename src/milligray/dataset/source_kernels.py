@@ -33,7 +33,7 @@ def check_kernel_settings(settings: SetSettings) -> SetSettings:
     Raises
     ------
     InputError
-        If a nuclide is unknown, named twice, or emits nothing that travels.
+        If a nuclide is unknown or named twice, or an option has no such value.
     """
     names = tuple(load_nuclide(name).name for name in settings.nuclides)
     if len(set(names)) != len(names):

@@ -19,7 +19,9 @@ def values(sample: Sample) -> dict[str, Any]:
 
 def test_kinds_are_found_by_name_and_registered_once() -> None:
     names = [kind.name for kind in list_kinds()]
-    assert names == ["dose-maps", "organ-features", "slice-features", "source-positions"]
+    assert names == [
+        "dose-maps", "organ-features", "slice-features", "source-kernels", "source-positions",
+    ]  # fmt: skip
     with pytest.raises(InputError, match="did you mean 'dose-maps'"):
         find_kind("dose-map")
     with pytest.raises(ValueError, match="twice"):
