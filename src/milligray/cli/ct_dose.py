@@ -12,6 +12,7 @@ from milligray.cli.options import (
     Calibration,
     Couch,
     Device,
+    Dicom,
     DoseGrid,
     Extend,
     Histories,
@@ -66,6 +67,7 @@ def ct_dose(
         typer.Option("--max-seconds", help="Give up the precision after this time (exit code 4)."),
     ] = None,
     dose_grid: DoseGrid = "ct",
+    dicom: Dicom = True,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Only say what would be done and what memory it needs."),
@@ -109,7 +111,7 @@ def ct_dose(
     _run(
         input_path, out, settings, protocol=protocol, series=series, organs=organs,
         organ_names=organ_names, dose_grid=dose_grid, json_output=json_output,
-        overwrite=overwrite, quiet=quiet, scheduler=scheduler,
+        overwrite=overwrite, quiet=quiet, scheduler=scheduler, dicom=dicom,
     )  # fmt: skip
 
 
@@ -174,15 +176,19 @@ def _run(
     overwrite: bool,
     quiet: bool,
     scheduler: str | None = None,
+    dicom: bool = False,
 ) -> None:
     from contextlib import ExitStack
+    from dataclasses import replace
 
+    from milligray.cli.dicom_out import refer_to, rtdose_extra
     from milligray.cli.progress import ProgressLine
     from milligray.cli.summary import print_summary
     from milligray.errors import StatisticsError
     from milligray.exam.ct_exam import compute_ct_exam
     from milligray.exam.plan import check_beforehand
     from milligray.read import find_ct, read_labels
+    from milligray.read.dicom_reference import dicom_reference_of
     from milligray.report import check_output, result_document, write_result
 
     check_output(out, overwrite=overwrite)
@@ -198,6 +204,10 @@ def _run(
         line.stage("read")
         found = find_ct(input_path, protocol, series)
         check_beforehand(found, settings, organs)
+        choice = found.choice
+        reference, remarks = refer_to(
+            lambda: None if choice is None else dicom_reference_of(choice), wanted=dicom
+        )
         ct, scan = found.read()
         labels = read_labels(organs, names=organ_names) if organs is not None else None
         handed_over = [ct]
@@ -207,7 +217,12 @@ def _run(
             pool=pool,
         )  # fmt: skip
         line.stage("report")
-        write_result(result, out, overwrite=overwrite, dose_grid=dose_grid)  # type: ignore[arg-type]
+        result = replace(result, notes=(*result.notes, *remarks))
+        extra = rtdose_extra(
+            result.dose, result.patient, reference, description="milligray: dose of a CT",
+            created=result.manifest.get("created"),
+        )  # fmt: skip
+        write_result(result, out, overwrite=overwrite, dose_grid=dose_grid, extra=extra)  # type: ignore[arg-type]
     finally:
         line.close()
         cluster.close()

@@ -12,6 +12,7 @@ import typer
 from milligray.cli.options import (
     Calibration,
     Couch,
+    Dicom,
     DoseGrid,
     Histories,
     Json,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from milligray.exam.nm_exam import NmInput
     from milligray.exam.nm_settings import NmSettings
     from milligray.read import ActivityFacts, ActivityImage, CtSeries
+    from milligray.read.dicom_reference import DicomReference
     from milligray.report.result import ExamResult
     from milligray.source.registration import Registration
 
@@ -159,6 +161,7 @@ def nm_dose(
     json_output: Json = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
+    dicom: Dicom = True,
 ) -> None:
     """Organ and lesion doses of an administered nuclide, with uncertainties."""
     from milligray.errors import InputError
@@ -186,7 +189,7 @@ def nm_dose(
         images, given_facts, ct, settings, rrdsr=rrdsr, registration=registration,
         recovery=recovery, with_ct_dose=with_ct_dose, protocol=protocol, ct_series=ct_series,
         organs=organs, organ_names=organ_names, out=out, overwrite=overwrite,
-        dose_grid=dose_grid, json_output=json_output, quiet=quiet,
+        dose_grid=dose_grid, json_output=json_output, quiet=quiet, dicom=dicom,
     )  # fmt: skip
 
 
@@ -258,7 +261,9 @@ def _run(
     dose_grid: str,
     json_output: bool,
     quiet: bool,
+    dicom: bool,
 ) -> None:
+    from milligray.cli.dicom_out import refer_to, rtdose_extra
     from milligray.cli.progress import ProgressLine
     from milligray.errors import InputError, StatisticsError
     from milligray.exam.nm_exam import NmInput, compute_nm_exam
@@ -285,6 +290,7 @@ def _run(
             if not images[0].is_dir():
                 raise InputError("give the CT with --ct: the first image is no folder to look in")
             ct_path = images[0]
+        reference, remarks = refer_to(lambda: _reference(ct_path, ct_series), wanted=dicom)
         given = NmInput(
             ct=_read_ct(ct_path, ct_series), images=read,
             labels=read_labels(organs, names=organ_names) if organs is not None else None,
@@ -298,7 +304,13 @@ def _run(
             given = replace(given, ct_dose=ct_part)
         result = compute_nm_exam(given, settings, stage=line.stage, progress=line.transport)
         line.stage("report")
-        write_nm_result(result, out, overwrite=overwrite, dose_grid=dose_grid)  # type: ignore[arg-type]
+        result = replace(result, notes=(*result.notes, *remarks))
+        extra = rtdose_extra(
+            result.dose, result.patient, reference,
+            description=f"milligray: dose of {result.nuclide.name}",
+            created=result.manifest.get("created"),
+        )  # fmt: skip
+        write_nm_result(result, out, overwrite=overwrite, dose_grid=dose_grid, extra=extra)  # type: ignore[arg-type]
     finally:
         line.close()
     if json_output:
@@ -323,6 +335,14 @@ def _read_ct(path: Path, series: str | None) -> "CtSeries":
     if path.name.lower().endswith((".nii", ".nii.gz")):
         return read_ct_nifti(path)
     return read_ct_series(path, series=series)
+
+
+def _reference(path: Path, series: str | None) -> "DicomReference | None":
+    from milligray.read.dicom_reference import read_dicom_reference
+
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        return None
+    return read_dicom_reference(path, series=series)
 
 
 def _keys(path: Path, series: str | None) -> Any:  # noqa: ANN401 - PatientKeys

@@ -63,6 +63,13 @@ Histories = Annotated[
 DoseGrid = Annotated[
     str, typer.Option("--dose-grid", help="Grid of the dose files: ct, or transport (smaller).")
 ]
+Dicom = Annotated[
+    bool,
+    typer.Option(
+        "--dicom/--no-dicom",
+        help="With a DICOM CT: dose.dcm (RT Dose) too. It names the patient as the CT does.",
+    ),
+]
 
 
 def check_choices(

@@ -87,10 +87,10 @@ def dicom_reference_of(choice: SeriesChoice) -> DicomReference:
             )
             for file in files
         ]  # fmt: skip
-    repeated = Dataset()
-    for keyword in PATIENT_AND_STUDY_KEYWORDS:
-        if keyword in first:
-            repeated[keyword] = first[keyword]
+        repeated = Dataset()
+        for keyword in PATIENT_AND_STUDY_KEYWORDS:
+            if keyword in first:
+                repeated[keyword] = first[keyword]
     return DicomReference(
         patient_and_study=repeated,
         study_uid=_text(first, "StudyInstanceUID"),

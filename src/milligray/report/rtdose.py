@@ -91,7 +91,8 @@ def write_rtdose(
     meta.MediaStorageSOPInstanceUID = UID(_uid("instance", stored.tobytes(), reference, moment))
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    dataset.update(reference.patient_and_study)
+    with quiet_pydicom():
+        dataset.update(reference.patient_and_study)
     for keyword in _EMPTY_IF_ABSENT:
         if keyword not in dataset:
             setattr(dataset, keyword, "")
