@@ -58,7 +58,7 @@ class DecaySource:
     Notes
     -----
     Alphas, recoil nuclei, electrons up to 10 keV and photons up to 1 keV deposit their energy where
-    they are emitted: `local_kev_per_decay`, which the transport adds exactly.
+    they are emitted: `local_kev_per_decay`, which the transport adds without noise.
     """
 
     nuclide: Nuclide
@@ -120,6 +120,28 @@ class DecaySource:
                 mean = lines.edges_kev.mean(axis=1)
                 total += float(np.sum((lines.yields * mean)[lines.edges_kev[:, 1] <= least]))
         return total
+
+    def traveling_kev_per_decay(self, limit_kev: FloatArray) -> FloatArray:
+        """Kinetic energy per decay of the followed electrons and positrons up to a limit [keV].
+
+        Parameters
+        ----------
+        limit_kev : ndarray [keV]
+        """
+        total = np.zeros_like(limit_kev, dtype=np.float64)
+        for particle, least in (("electron", MIN_ELECTRON_KEV), ("positron", 0.0)):
+            lines = self.nuclide.lines(particle)  # type: ignore[arg-type]
+            if lines is None:
+                continue
+            kept = lines.edges_kev[:, 1] > least
+            low, high = lines.edges_kev[kept].T
+            for first, last, number in zip(low, high, lines.yields[kept], strict=True):
+                if last == first:
+                    total += np.where(limit_kev >= first, number * first, 0.0)
+                    continue
+                reached = np.clip(limit_kev, first, last)
+                total += number * (reached**2 - first**2) / (2.0 * (last - first))
+        return np.asarray(total)
 
     def decay_tables(self, corner_lps_mm: FloatArray) -> DecayTables:
         """Kernel tables in the coordinates of a box whose outer corner is given [mm]."""

@@ -31,10 +31,14 @@ from milligray.transport.monte_carlo.engine import (
 )
 from milligray.transport.monte_carlo.matter import DRY_AIR, pack_matter, without_border
 from milligray.transport.monte_carlo.organ_scoring import organ_mass_g, organ_scoring
+from milligray.transport.monte_carlo.voxels import Matter
 from milligray.typing import FloatArray
 
 Electrons = Literal["local", "primaries", "all"]
 BALL_POINTS = 200_000
+MAX_LIMIT_KEV = 5000
+AIR_ORGAN_G_CM3 = 0.1
+"""Organs of less density (lumina filled with air) do not decide when a precision is reached."""
 ELECTRONS: dict[str, int] = {"local": LOCAL, "primaries": PRIMARIES, "all": ALL}
 
 
@@ -74,7 +78,7 @@ def transport_decays(
     organs : OrganMap or OrganMassWeights, optional
         Organs to score; needed with `precision`.
     precision_organs : ndarray of bool, shape (n_organs,), optional
-        Organs the goal holds for; default: those of at least 10 mL.
+        Organs the goal holds for; default: those of at least 10 mL that are not filled with air.
     threads : int, optional
         Default: all processors.
     max_histories, max_seconds : limits for `precision`.
@@ -119,12 +123,16 @@ def transport_decays(
         annihilation_copies=annihilation_copies,
     )
     scoring = organ_scoring(patient, organs)
-    local_kev = source.local_kev_per_decay
+    # energy that is known without noise: see `run_decay_batch`
+    local_kev = (
+        source.local_kev_per_decay + _baseline_kev(patient, source, matter, electrons)
+    ) * place
     local_organs = np.zeros(0)
     if scoring is not None:
-        local_organs = local_kev * (scoring @ np.pad(place, 1).ravel())
+        local_organs = scoring @ np.pad(local_kev, 1).ravel()
     if precision_organs is None and organs is not None:
-        precision_organs = organs.volume_ml >= 10.0
+        dense = organ_mass_g(organs) >= AIR_ORGAN_G_CM3 * organs.volume_ml
+        precision_organs = (organs.volume_ml >= 10.0) & dense
         if not np.any(precision_organs):
             precision_organs = np.ones(len(organs.names), dtype=bool)
     organ_batches: list[FloatArray] = []
@@ -171,7 +179,7 @@ def transport_decays(
     variance = np.maximum(sums.total_squared / n - mean * mean, 0.0) / max(n - 1, 1)
     energy = without_border(mean, patient.grid.shape) / batch_histories
     spread = without_border(np.sqrt(variance), patient.grid.shape) / batch_histories
-    energy = energy + local_kev * place
+    energy = energy + local_kev
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(energy > 0, spread / energy, 0.0)
     return EnergyDeposit(
@@ -183,6 +191,21 @@ def transport_decays(
         histories=n * batch_histories, batches=n, seed=seed,
         seconds=time.perf_counter() - started, threads=threads, converged=converged,
     )  # fmt: skip
+
+
+def _baseline_kev(
+    patient: Patient, source: DecaySource, matter: Matter, electrons: Electrons
+) -> FloatArray:
+    """Energy per decay that `run_decay_batch` takes away from the tally, by voxel [keV]."""
+    everything = np.array([np.inf])
+    if electrons == "local":
+        return source.traveling_kev_per_decay(everything)
+    steps = np.arange(MAX_LIMIT_KEV + 1.0)
+    table = source.traveling_kev_per_decay(steps)
+    density = patient.density_g_cm3.astype(np.float64)
+    mass_path = density * min(matter.dx, matter.dy, matter.dz)
+    limit = np.floor(1e3 * (mass_path / 0.412) ** (1.0 / 1.35))
+    return np.asarray(table[np.minimum(limit, MAX_LIMIT_KEV).astype(np.int64)])
 
 
 def decays_on_grid(patient: Patient, source: DecaySource) -> FloatArray:

@@ -19,7 +19,7 @@ from milligray.physics.charged import (
     charged_value,
     photon_cosine,
 )
-from milligray.physics.compiled import kernel, routine
+from milligray.physics.compiled import kernel, physics, routine
 from milligray.physics.geometry import rotate
 from milligray.physics.interactions import (
     ELECTRON_REST_KEV,
@@ -38,7 +38,12 @@ from milligray.transport.monte_carlo.charged_flight import (
 )
 from milligray.transport.monte_carlo.flight import march_flight
 from milligray.transport.monte_carlo.tally import Tally, add_to_tally
-from milligray.transport.monte_carlo.voxels import Matter, tally_index, unpack_material
+from milligray.transport.monte_carlo.voxels import (
+    Matter,
+    tally_index,
+    unpack_density,
+    unpack_material,
+)
 
 LOCAL, PRIMARIES, ALL = 0, 1, 2
 """Charged particles that travel: none; those that the nuclide emits; also the photons'."""
@@ -49,6 +54,22 @@ class DecayPhysics(NamedTuple):
 
     photons: PhotonTables
     charged: ChargedTables
+
+
+@physics
+def density_of(word: np.uint32) -> float:
+    """Density of a packed word [g/cm3], in float64."""
+    return float(unpack_density(word))
+
+
+@physics
+def baseline_limit_kev(matter: Matter, density: float) -> float:
+    """Whole keV up to which most charged particles stay in a voxel of this density.
+
+    Range by ``0.412 (T / MeV)^1.35 g/cm2``, a rule of thumb: the mean does not depend on it.
+    """
+    mass_path = density * min(matter.dx, matter.dy, matter.dz)
+    return float(math.floor(1e3 * (mass_path / 0.412) ** (1.0 / 1.35)))
 
 
 @routine
@@ -75,7 +96,7 @@ def free_electron(
         return waiting
     row, fraction = charged_position(tables, energy_kev)
     reach = charged_value(tables, particle, row, fraction, material, ch.RANGE)
-    density = np.float64(np.int64(matter.words[cell] & np.uint32(0xFFFFFF))) * 1e-6
+    density = density_of(matter.words[cell])
     if reach < nearest_face_cm(matter, x, y, z) * density:
         return waiting
     before = waiting
@@ -87,7 +108,7 @@ def free_electron(
 
 @routine
 def follow_photon(
-    mode: int, matter: Matter, physics: DecayPhysics, stack: Stack, tally: Tally, waiting: int,
+    mode: int, matter: Matter, data: DecayPhysics, stack: Stack, tally: Tally, waiting: int,
     key: np.uint64, history: np.uint64, draw: int,
     x: float, y: float, z: float, u: float, v: float, w: float,
     energy_kev: float, weight: float,
@@ -101,7 +122,7 @@ def follow_photon(
     draw : int
         Next block of random numbers.
     """
-    tables = physics.photons
+    tables = data.photons
     energy = energy_kev
     while energy > tables.cutoff_kev:
         xi_flight, xi_type, xi_angle, xi_azimuth = uniform4(key, history, draw)
@@ -134,7 +155,7 @@ def follow_photon(
                 u_2, v_2, w_2 = rotate(u, v, w, cosine, turn)
                 before = waiting
                 waiting = free_electron(
-                    matter, physics.charged, stack, tally, waiting, cell, material, particle,
+                    matter, data.charged, stack, tally, waiting, cell, material, particle,
                     x, y, z, u_2, v_2, w_2, share, weight,
                 )  # fmt: skip
                 if particle == 1 and waiting == before:
@@ -147,7 +168,7 @@ def follow_photon(
             tables, energy, row, fraction, material, xi_type, xi_angle, xi_row
         )
         transferred = energy - energy_new
-        if mode == 2 and transferred > physics.charged.absorption_kev:
+        if mode == 2 and transferred > data.charged.absorption_kev:
             if xi_type * total < compton:
                 momentum = math.sqrt(transferred * (transferred + 2.0 * ELECTRON_REST_KEV))
                 cos_electron = min(max((energy - energy_new * cosine) / momentum, -1.0), 1.0)
@@ -159,7 +180,7 @@ def follow_photon(
                 turn = xi_2
             u_2, v_2, w_2 = rotate(u, v, w, cos_electron, turn)
             waiting = free_electron(
-                matter, physics.charged, stack, tally, waiting, cell, material, 0,
+                matter, data.charged, stack, tally, waiting, cell, material, 0,
                 x, y, z, u_2, v_2, w_2, transferred, weight,
             )  # fmt: skip
         if energy_new <= 0.0:
@@ -177,35 +198,43 @@ def run_decay_batch(
     n_histories: int,
     source: DecayTables,
     matter: Matter,
-    physics: DecayPhysics,
+    data: DecayPhysics,
     stack: Stack,
     tally: Tally,
 ) -> None:
-    """Add the energy deposit [keV per decay] of histories ``first_history ...`` to the bins."""
+    """Add the energy deposit [keV per decay] of histories ``first_history ...`` to the bins.
+
+    Of electrons and positrons that the nuclide emits with less than `baseline_limit_kev`: what they
+    deposit less what they were born with, where they were born. The mean of the latter is known
+    without noise (the engine adds it), so only those that leave their voxel are left to chance.
+    """
     key = np.uint64(seed)
     for number in range(first_history, first_history + n_histories):
         history = np.uint64(number)
         x, y, z, u, v, w, energy, weight, kind, draw = emit_decay(source, key, history)
         waiting = 0
+        is_primary = True
         while True:
             if kind == 2:
                 waiting, draw = follow_photon(
-                    mode, matter, physics, stack, tally, waiting, key, history, draw,
+                    mode, matter, data, stack, tally, waiting, key, history, draw,
                     x, y, z, u, v, w, energy, weight,
                 )  # fmt: skip
             elif mode > 0:
+                if is_primary:
+                    cell = cell_at_place(matter, x, y, z)
+                    if energy <= baseline_limit_kev(matter, density_of(matter.words[cell])):
+                        add_to_tally(tally, tally_index(matter, cell), -weight * energy)
                 waiting, draw = follow_charged(
-                    matter, physics.charged, stack, tally, waiting, key, history, draw, kind,
+                    matter, data.charged, stack, tally, waiting, key, history, draw, kind,
                     x, y, z, u, v, w, energy, weight,
                 )  # fmt: skip
-            else:
-                cell = cell_at_place(matter, x, y, z)
-                add_to_tally(tally, tally_index(matter, cell), weight * energy)
-                if kind == 1:
-                    waiting, draw = annihilate(
-                        stack, waiting, key, history, draw, x, y, z, u, v, w, 0.0, weight,
-                        physics.charged.annihilation_copies,
-                    )  # fmt: skip
+            elif kind == 1:
+                waiting, draw = annihilate(
+                    stack, waiting, key, history, draw, x, y, z, u, v, w, 0.0, weight,
+                    data.charged.annihilation_copies,
+                )  # fmt: skip
+            is_primary = False
             if waiting == 0:
                 break
             waiting -= 1
