@@ -6,6 +6,12 @@ writes a list of head-and-neck and torso patients of the shared data (and of a p
 ``milligray phantom population``), makes a set of F-18 with one process a processor, and prints
 processor seconds a pair, what 1000 pairs would take on two cores, and the precision that was
 reached, by stratum. A first sample of few histories compiles what is compiled; it does not count.
+
+python tools/measure_source_kernels.py ../shared/data --out runs --surroundings
+
+prints instead what the surroundings of the cube scatter back (F-18 in the middle of the body of
+ts_abdomen_pelvis, the same random numbers), and emissions a processor second in short bursts, of
+which the fastest is what a core gives that nothing else uses.
 """
 
 import argparse
@@ -19,10 +25,17 @@ from pathlib import Path
 import numpy as np
 
 from milligray.dataset import open_set
+from milligray.dataset.kernel_precision import transport_kernel
+from milligray.learn.inputs.kernel_patch import PATCH_VOXELS, cut_patch
+from milligray.patient import build_patient
+from milligray.patient.regrid import regrid_ct
+from milligray.read import read_ct_nifti
+from milligray.source.nuclide import load_nuclide
 
 HEAD_AND_NECK = (100, 106)
 TORSO = ("lidc_0314_chest", "ts_abdomen_pelvis", "lu177_dotatate")
 GOAL_PAIRS, CORES = 1000, 2
+BURST, BURSTS = 40_000, 6
 
 
 def main() -> None:
@@ -34,7 +47,11 @@ def main() -> None:
     parser.add_argument("--positions", type=int, default=4)
     parser.add_argument("--report-only", action="store_true")
     parser.add_argument("rest", nargs="*", help="further options of `milligray dataset make`")
+    parser.add_argument("--surroundings", action="store_true")
     arguments = parser.parse_args()
+    if arguments.surroundings:
+        compare_surroundings(arguments.data / "torso" / "ts_abdomen_pelvis_ct.nii.gz")
+        return
     target = arguments.out / "source-kernels"
     if not arguments.report_only:
         arguments.out.mkdir(parents=True, exist_ok=True)
@@ -108,6 +125,35 @@ def report(target: Path) -> None:
         sys.stdout.write(
             f"{stratum:12s} {len(pairs):4d} pairs, reached {100 * values[:, 0].mean():.2f} %"
             f" (most {100 * values[:, 0].max():.2f} %), {values[:, 1].mean():.3g} emissions\n"
+        )
+
+
+def compare_surroundings(file: Path) -> None:
+    """Energy in the cube with 0, 30 and 60 mm of patient around it; then bursts."""
+    patient = build_patient(
+        regrid_ct(read_ct_nifti(file), 3.0), calibration="schneider2000", voxel_size_mm=3.0
+    )
+    inside = np.argwhere(patient.body)
+    center = inside[np.argmin(((inside - inside.mean(axis=0)) ** 2).sum(axis=1))]
+    margins = [0, 10, 20, *([10] * BURSTS)]
+    for number, margin in enumerate(margins):
+        box = cut_patch(patient, center, PATCH_VOXELS + 2 * margin)
+        core = (slice(margin, margin + PATCH_VOXELS),) * 3
+        started = time.process_time()
+        kernel = transport_kernel(
+            box, load_nuclide("F-18"), judged=box.body, precision=0.1, electrons="primaries",
+            annihilation_copies=16, key=(5,), threads=1, histories=BURST,
+        )  # fmt: skip
+        seconds = time.process_time() - started
+        if number >= 3:
+            sys.stdout.write(f"{kernel.histories / seconds:.0f} emissions a processor second\n")
+            continue
+        energy = np.where(box.body[core], kernel.energy_kev[core], 0.0)
+        layer = np.ones(energy.shape, dtype=bool)
+        layer[1:-1, 1:-1, 1:-1] = False
+        sys.stdout.write(
+            f"{3 * margin:3d} mm: {energy.sum():.2f} keV in the body, {energy[layer].sum():.3f} keV"
+            " in the outermost voxels\n"
         )
 
 
