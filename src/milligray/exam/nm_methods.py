@@ -1,7 +1,7 @@
 """The methods of internal dosimetry, behind one call: decays in, dose map out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -146,4 +146,13 @@ def _monte_carlo(
         threads=settings.threads, max_seconds=settings.max_seconds, progress=progress,
     )  # fmt: skip
     dose = score_dose(deposit, patient, photons=total * DECAYS_PER_MBQ_S)
-    return MethodDose(dose=dose, deposit=deposit)
+    below = dose.dose_mgy < 0
+    notes: tuple[str, ...] = ()
+    if below.any():
+        # what leaves a voxel is taken from it, so few histories may leave it below zero
+        share = float(below.sum()) / max(1, int(patient.body.sum()))
+        notes = (
+            f"{100 * share:.2g} % of the voxels came out below zero by noise and were set to 0",
+        )
+        dose = replace(dose, dose_mgy=np.maximum(dose.dose_mgy, 0.0))
+    return MethodDose(dose=dose, deposit=deposit, notes=notes)

@@ -18,7 +18,7 @@ HALF_WIDTH_MM = 200.0
 """Of the medium around the source voxel."""
 MAX_HALF_VOXELS = 70
 NEAR_VOXELS = 15
-DEFAULT_HISTORIES = 4_000_000
+DEFAULT_HISTORIES = 600_000
 
 
 def compute_voxel_kernel(
