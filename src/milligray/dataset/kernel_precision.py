@@ -15,8 +15,8 @@ from milligray.transport.monte_carlo.decay_engine import Electrons, transport_de
 from milligray.typing import BoolArray, FloatArray
 
 PILOT_HISTORIES = 20_000
-RESERVE = 1.03
-"""A run's estimate of the histories that are missing is uncertain by about this much."""
+RESERVE = 1.005
+"""The mean over thousands of voxels tells the histories that are missing as well as this."""
 GROWTH = 40
 MAX_RUNS = 6
 MAX_HISTORIES = 50_000_000
@@ -113,8 +113,8 @@ def transport_kernel(
     Notes
     -----
     A pilot of 20,000 emissions tells the mean s, and a second run adds what is missing to
-    ``N = N_pilot (1.03 s / precision)^2``; where voxels that nothing hit (counted as 1) make s too
-    small, more runs follow. All runs count:
+    ``N = N_pilot (1.005 s / precision)^2``; where that was not enough, or voxels that nothing hit
+    (counted as 1) make s too small, more runs follow. All runs count:
 
         E = sum_i N_i E_i / sum_i N_i,   var(E) = sum_i N_i^2 var_i / (sum_i N_i)^2
     """
