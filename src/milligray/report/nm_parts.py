@@ -3,14 +3,12 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
+from milligray.report.nm_rates import mean_dose_rates_mgy_h
 from milligray.report.nm_result import NmResult
 from milligray.report.nm_sections import method_name
 from milligray.report.nm_tables import SECONDS_PER_HOUR, combined_uncertainty, ratio
 from milligray.report.wording import number, percent, plain_name
 from milligray.score.budget import COVERAGE_FACTOR, combine, organ_budget
-from milligray.segment.mass_weights import organ_mass_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,30 +126,11 @@ def dose_rate_lines(result: NmResult) -> tuple[list[str], list[tuple[str, ...]]]
     -------
     list of str, list of tuple of str
     """
-    patient = result.patient
-    if not result.dose_rates or (patient.ct is not None and patient.hu_calibration is None):
-        return [], []
     times, rates = mean_dose_rates_mgy_h(result)
     headings = [f"{time / SECONDS_PER_HOUR:.4g} h" for time in times]
     return headings, [
         (plain_name(organ), *(number(value) for value in values)) for organ, values in rates.items()
     ]
-
-
-def mean_dose_rates_mgy_h(result: NmResult) -> tuple[list[float], dict[str, list[float]]]:
-    """Mass-weighted mean dose rate of every organ of the organ map.
-
-    Returns
-    -------
-    list of float [s], dict of organ to list of float [mGy/h]
-    """
-    times = sorted(result.dose_rates)
-    weights = organ_mass_weights(result.patient, result.organs)
-    maps = np.stack([np.asarray(result.dose_rates[t], dtype=np.float64).ravel() for t in times], 1)
-    means = np.asarray(weights.weights_g @ maps) / weights.mass_g[:, None]
-    return times, {
-        name: [float(v) for v in row] for name, row in zip(weights.names, means, strict=True)
-    }
 
 
 def budget_matrix(result: NmResult) -> tuple[list[str], list[tuple[str, ...]]]:

@@ -201,6 +201,8 @@ def image_table(images: tuple[Mapping[str, Any], ...]) -> list[tuple[str, list[s
 def _image_value(key: str, value: Any) -> str:  # noqa: ANN401 - any value of a manifest
     if isinstance(value, float) and key.endswith("_fraction"):
         return percent(value)
+    if isinstance(value, float) and key == "resampling_correction":
+        return f"{value:.4f}"
     if isinstance(value, list | tuple):
         return ", ".join(f"{v:.3g}" if isinstance(v, float) else show(v) for v in value)
     return number(value) if isinstance(value, float) and abs(value) >= 0.01 else show(value)

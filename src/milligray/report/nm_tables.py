@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from milligray.report.nm_rates import mean_dose_rates_mgy_h
 from milligray.report.nm_result import NmResult
 from milligray.report.plain import to_plain
 from milligray.report.tables import (
@@ -46,6 +47,8 @@ def nm_table_writers(result: NmResult) -> dict[str, Callable[[Path], None]]:
     if result.kinetics:
         writers["kinetics.csv"] = lambda path: _write_kinetics(result, path)
         writers["time_activity.csv"] = lambda path: _write_curves(result, path)
+    if result.dose_rates:
+        writers["dose_rates.csv"] = lambda path: _write_rates(result, path)
     if result.compared:
         writers["methods.csv"] = lambda path: _write_methods(result, path)
     if result.effects:
@@ -71,6 +74,7 @@ def nm_result_document(result: NmResult) -> dict[str, Any]:
         ``images``, ``dose_rates``, ``effective_dose``, ``effects``, ``compared_methods``, ``ct``
         (the CT part's own document, or null), ``warnings``, ``notes``. No NaN, no NumPy types.
     """
+    rate_times, rates = mean_dose_rates_mgy_h(result)
     document = {
         "schema": NM_SCHEMA,
         **result.manifest,
@@ -103,6 +107,9 @@ def nm_result_document(result: NmResult) -> dict[str, Any]:
                 "time_s": time_s,
                 "file": dose_rate_file(time_s),
                 "highest_mgy_h": float(np.max(rate, where=result.patient.body, initial=0.0)),
+                "mean_mgy_h": {
+                    organ: values[rate_times.index(time_s)] for organ, values in rates.items()
+                },
             }
             for time_s, rate in sorted(result.dose_rates.items())
         ],
@@ -223,6 +230,16 @@ def _write_curves(result: NmResult, path: Path) -> None:
         for time, activity in zip(times, values, strict=True)
     ]
     write_csv(("region", "kind", "time_s", "activity_mbq"), rows, path)
+
+
+def _write_rates(result: NmResult, path: Path) -> None:
+    times, rates = mean_dose_rates_mgy_h(result)
+    rows = [
+        (organ, digits(time, 6), digits(value, 6))
+        for organ, values in rates.items()
+        for time, value in zip(times, values, strict=True)
+    ]
+    write_csv(("organ", "time_s", "mean_dose_rate_mgy_h"), rows, path)
 
 
 def _write_methods(result: NmResult, path: Path) -> None:

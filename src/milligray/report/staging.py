@@ -18,6 +18,7 @@ RESULT_FILES = (
     "organ_doses.csv",
     "kinetics.csv",
     "time_activity.csv",
+    "dose_rates.csv",
     "methods.csv",
     "effects.csv",
     "dvh.csv",

@@ -11,9 +11,9 @@ from milligray.report.nm_html import nm_page_context, write_nm_html
 from milligray.report.nm_parts import (
     budget_matrix,
     exam_parts,
-    mean_dose_rates_mgy_h,
     method_lines,
 )
+from milligray.report.nm_rates import mean_dose_rates_mgy_h
 from milligray.report.nm_records import nm_records_table
 from milligray.report.nm_sections import method_name, nm_cautions
 from milligray.score.budget import combine, organ_budget

@@ -16,7 +16,7 @@ from .nm_case import ADMINISTERED_MBQ, HALF_LIFE_S, HOURS
 
 TABLES = {
     "organ_doses.csv", "kinetics.csv", "time_activity.csv", "methods.csv", "effects.csv",
-    "dvh.csv", "result.json",
+    "dose_rates.csv", "dvh.csv", "result.json",
 }  # fmt: skip
 MAPS = {
     "dose.nii.gz", "dose_uncertainty.nii.gz", "dose_per_activity.nii.gz",
@@ -106,6 +106,14 @@ def test_kinetics_hold_the_integral_of_the_curve(written):
     assert len([row for row in points if row["kind"] == "curve"]) == 61
 
 
+def test_dose_rates_are_the_means_of_the_maps(written):
+    rows = [row for row in _rows(written / "dose_rates.csv") if row["organ"] == "liver"]
+    assert [float(row["time_s"]) for row in rows] == [3600 * hour for hour in HOURS]
+    np.testing.assert_allclose(
+        [float(row["mean_dose_rate_mgy_h"]) for row in rows], [50.0 / h for h in HOURS], rtol=1e-5
+    )
+
+
 def test_methods_stand_beside_the_reported_one(written):
     rows = _rows(written / "methods.csv")
     by_method = {(row["organ"], row["method"]): row for row in rows}
@@ -163,6 +171,7 @@ def test_json_holds_budgets_kinetics_images_and_no_nan(written, nm_result):
         f"dose_rate_{hour:g}h.nii.gz" for hour in HOURS
     ]
     assert document["dose_rates"][0]["highest_mgy_h"] == pytest.approx(12.5)
+    assert document["dose_rates"][1]["mean_mgy_h"]["liver"] == pytest.approx(50.0 / 24.0)
     assert document["effective_dose"]["effective_dose_msv"] == 91.2
     assert document["effects"][0]["eud_mgy"] is None
     assert document["compared_methods"]["ssv"][0]["mean_dose_mgy"] == pytest.approx(
