@@ -19,7 +19,7 @@ from milligray.transport.monte_carlo.engine import batch_statistics
 from milligray.typing import FloatArray
 
 REMAINDER = "rest of the body"
-DEFAULT_HISTORIES = 400_000
+DEFAULT_HISTORIES = 100_000
 DECAYS_PER_MBQ_S = 1e6
 
 
