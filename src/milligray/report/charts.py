@@ -65,7 +65,10 @@ def organ_bar_chart(bars: Sequence[Bar], unit: str) -> str:
         ax.errorbar(
             [bar.dose for bar in part],
             rows,
-            xerr=[[min(bar.expanded, bar.dose) for bar in part], [bar.expanded for bar in part]],
+            xerr=[
+                [max(0.0, min(bar.expanded, bar.dose)) for bar in part],
+                [abs(bar.expanded) for bar in part],
+            ],
             fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.8, capthick=0.8, zorder=3,
         )  # fmt: skip
         ax.set_yticks(rows, [shorten(bar.label) for bar in part])

@@ -59,13 +59,15 @@ def write_rtdose(
     ------
     InputError
         If the dose is not in mGy (a dose per 100 mAs would be read as that of the exam), has a
-        voxel that is not finite, or is 0 everywhere.
+        voxel that is not finite, or is nowhere above 0.
 
     Notes
     -----
     32-bit unsigned, ``dose_gy = DoseGridScaling * stored``, so rounding is at most 1.2e-10 of the
-    highest dose. Frames go from inferior to superior; GridFrameOffsetVector is relative to
-    ImagePositionPatient, the center of the first voxel. DoseType is PHYSICAL, DoseUnits GY.
+    highest dose. The format has no negative doses: voxels whose Monte Carlo estimate lies below 0
+    by noise (``dose.nii.gz`` keeps it) are 0. Frames go from inferior to superior;
+    GridFrameOffsetVector is relative to ImagePositionPatient, the center of the first voxel.
+    DoseType is PHYSICAL, DoseUnits GY.
 
     DoseSummationType is PLAN: of the values the standard has it is the one that means the whole
     of a treatment or exam, and the one that planning systems show. The standard wants a reference
@@ -122,10 +124,10 @@ def _stored(dose: DoseMap, patient: Patient) -> tuple[np.ndarray, str]:
         raise InputError(f"RT Dose holds absolute doses; this one is in {dose.unit}")
     dose_gy = np.where(patient.body, dose.dose_mgy, np.float32(0.0)) / np.float64(MGY_PER_GY)
     highest = float(dose_gy.max())
-    if not np.all(np.isfinite(dose_gy)) or float(dose_gy.min()) < 0 or highest <= 0:
-        raise InputError("RT Dose needs finite doses >= 0, and one above 0")
+    if not np.all(np.isfinite(dose_gy)) or highest <= 0:
+        raise InputError("RT Dose needs finite doses, and one above 0")
     scaling = format_number_as_ds(highest / _LARGEST * (1.0 + 1e-9))
-    return np.rint(dose_gy / float(scaling)).astype("<u4"), scaling
+    return np.rint(np.maximum(dose_gy, 0.0) / float(scaling)).astype("<u4"), scaling
 
 
 def _describe(dataset: "Dataset", dose: DoseMap, description: str, moment: datetime) -> None:

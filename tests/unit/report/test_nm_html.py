@@ -118,6 +118,21 @@ def test_relative_ct_dose_is_never_added(nm_build, build, tmp_path):
     assert "Sum" not in words
 
 
+def test_page_bears_noise_below_zero(nm_build, nm_result, tmp_path):
+    noisy = nm_result.dose.dose_mgy.copy()
+    noisy[2, 2, 2] = -3.0
+    rows = nm_result.organ_doses.rows
+    below = replace(rows[1], mean_dose_mgy=-0.02, relative_uncertainty=1.7)
+    words, _, _ = _page(
+        nm_build(
+            dose=replace(nm_result.dose, dose_mgy=noisy),
+            organ_doses=OrganDoses(rows=(rows[0], below)),
+        ),
+        tmp_path,
+    )
+    assert "-0.0200" in words
+
+
 def test_cautions_name_every_reason(nm_build, nm_result):
     assumed = replace(nm_result.kinetics[0], relative_uncertainty=math.nan)
     alpha = nm_build(

@@ -158,6 +158,20 @@ def test_untidy_identity_is_repeated_as_it_is(result, reference, tmp_path):
     assert raw.strip() == b"1950"
 
 
+def test_noise_below_zero_is_stored_as_zero(result, reference, tmp_path):
+    noisy = result.dose.dose_mgy.copy()
+    noisy[2, 2, 2] = -0.3
+    path = tmp_path / "dose.dcm"
+    dose = replace(result.dose, dose_mgy=noisy)
+    write_rtdose(dose, result.patient, reference, path, description="x")
+    dataset = pydicom.dcmread(path)
+    assert dataset.pixel_array[2, 2, 2] == 0
+    assert (dataset.pixel_array == 0).sum() == 1 + (~result.patient.body).sum()
+    assert dataset.pixel_array.max() * float(dataset.DoseGridScaling) == pytest.approx(
+        noisy.max() / 1000.0
+    )
+
+
 def test_what_is_no_absolute_finite_dose_is_refused(build, result, reference, tmp_path):
     path = tmp_path / "dose.dcm"
     relative = build(unit="mGy per 100 mAs")
