@@ -100,7 +100,8 @@ def organ_dose_volume_histograms(
     Notes
     -----
     Every CT voxel of an organ has the dose of the transport voxel that holds it; weights are
-    volumes.
+    volumes. Voxels whose Monte Carlo estimate lies below 0 by noise (decays, few histories) count
+    as 0.
     """
     block, offset = _relation(dose, organs, patient)
     labels = np.array(sorted(organs.names), dtype=np.int64)
@@ -124,7 +125,7 @@ def organ_dose_volume_histograms(
         seen[:] = False
     return {
         organs.names[int(label)]: dose_volume_histogram(
-            np.concatenate([d for d, _ in parts]),
+            np.maximum(np.concatenate([d for d, _ in parts]), 0.0),
             np.concatenate([w for _, w in parts]),
             n_bins=n_bins,
         )

@@ -5,7 +5,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from milligray.errors import InputError
-from milligray.score.dvh import dose_volume_histogram
+from milligray.materials.material import Material
+from milligray.patient.patient import Patient
+from milligray.score.dose import DoseMap
+from milligray.score.dvh import dose_volume_histogram, organ_dose_volume_histograms
+from milligray.segment.organs import OrganMap
+from milligray.volume import Grid
 
 
 @given(
@@ -54,3 +59,23 @@ def test_voxels_without_weight_do_not_count():
 def test_bad_input_is_refused(dose, weights):
     with pytest.raises(InputError):
         dose_volume_histogram(np.array(dose), np.array(weights))
+
+
+def test_noise_below_zero_counts_as_no_dose():
+    """Monte Carlo of decays may leave single voxels below 0 when histories are few."""
+    grid = Grid.from_spacing((1, 1, 4), (3.0, 3.0, 3.0))
+    ones = np.ones(grid.shape)
+    patient = Patient(
+        grid=grid, density_g_cm3=ones, material_index=np.zeros(grid.shape), body=ones > 0,
+        materials=(Material(name="water", mass_fractions={"H": 0.11, "O": 0.89}),),
+    )  # fmt: skip
+    organs = OrganMap(
+        grid=grid, labels=np.ones(grid.shape), names={1: "liver"}, method="", fraction_in_image={}
+    )
+    dose = DoseMap(
+        grid=grid, dose_mgy=np.array([-0.1, 1.0, 2.0, 4.0]).reshape(grid.shape),
+        relative_uncertainty=ones, method="",
+    )  # fmt: skip
+    bins, fraction = organ_dose_volume_histograms(dose, organs, patient, n_bins=4)["liver"]
+    assert bins.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert fraction.tolist() == [1.0, 0.75, 0.5, 0.25, 0.25]
