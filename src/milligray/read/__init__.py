@@ -8,6 +8,7 @@ from milligray.read.activity_sidecar import read_sidecar
 from milligray.read.ct_dicom import read_ct_series
 from milligray.read.ct_nifti import read_ct_nifti
 from milligray.read.ct_protocol import read_ct_protocol
+from milligray.read.dicom_reference import DicomReference, read_dicom_reference
 from milligray.read.exam import CtInput, find_ct, open_ct
 from milligray.read.labels import read_labels
 from milligray.read.nm_dicom import read_nm_series
@@ -23,6 +24,7 @@ __all__ = [
     "CtInput",
     "CtProtocol",
     "CtSeries",
+    "DicomReference",
     "LabelMap",
     "PatientKeys",
     "PatientPosition",
@@ -39,6 +41,7 @@ __all__ = [
     "read_ct_nifti",
     "read_ct_protocol",
     "read_ct_series",
+    "read_dicom_reference",
     "read_labels",
     "read_nm_series",
     "read_patient_keys",
