@@ -13,6 +13,7 @@ from milligray.source.activity_on_patient import PatientActivity
 from milligray.source.kinetics.image_integral import tia_from_images
 from milligray.source.kinetics.model_choice import choose_model
 from milligray.source.kinetics.time_activity import TimeActivityCurve
+from milligray.source.kinetics.trapezoid import Start
 from milligray.source.nuclide import Nuclide
 from milligray.source.time_integrated_activity import TimeIntegratedActivity
 from milligray.typing import FloatArray
@@ -94,8 +95,9 @@ def integrate(
             region = None
         if region is None:
             region = _integrated(
-                name, seen[:, i], times_s, float(whole[i]), voxels, nuclide, administered_mbq
-            )
+                name, seen[:, i], times_s, float(whole[i]), voxels, nuclide, administered_mbq,
+                settings.start,
+            )  # fmt: skip
         regions.append(region)
     if not is_fit:
         return voxels, tuple(regions)
@@ -148,22 +150,67 @@ def _integrated(
     voxels: TimeIntegratedActivity,
     nuclide: Nuclide,
     administered_mbq: float | None,
+    start: Start,
 ) -> RegionKinetics:
     """Curve of an organ whose voxels were integrated one by one."""
     drawn = _times(times_s)
-    last = float(times_s[-1])
-    decay = np.exp(-log(2.0) / nuclide.half_life_s * (drawn - last))
-    inside = np.interp(drawn, np.asarray(times_s), activity)
+    half_life = voxels.effective_half_life_s
     spread = voxels.relative_uncertainty
     return RegionKinetics(
         region=name, times_s=np.asarray(times_s, dtype=np.float64), activity_mbq=activity,
-        curve_times_s=drawn, curve_mbq=np.where(drawn > last, activity[-1] * decay, inside),
+        curve_times_s=drawn,
+        curve_mbq=curve_of_voxels(drawn, times_s, activity, voxels, nuclide, start),
         tia_mbq_s=tia_mbq_s,
         tia_coefficient_s=tia_mbq_s / administered_mbq if administered_mbq else nan,
-        effective_half_life_s=nan,
+        effective_half_life_s=float(half_life) if isinstance(half_life, float) else nan,
         relative_uncertainty=nan if isinstance(spread, np.ndarray) else float(spread),
         method=voxels.method,
     )  # fmt: skip
+
+
+def curve_of_voxels(
+    drawn_s: FloatArray,
+    times_s: Sequence[float],
+    activity_mbq: FloatArray,
+    voxels: TimeIntegratedActivity,
+    nuclide: Nuclide,
+    start: Start,
+) -> FloatArray:
+    """Curve whose area is the integral of an organ's voxels [MBq].
+
+    Parameters
+    ----------
+    drawn_s : ndarray, shape (m,) [s]
+    times_s, activity_mbq : sequence of float [s], ndarray [MBq]
+        Of the images.
+    voxels : TimeIntegratedActivity
+        Tells the kinetics.
+    nuclide : Nuclide
+    start : {"linear-from-zero", "physical-decay", "constant"}
+
+    Returns
+    -------
+    ndarray, shape (m,) [MBq]
+        NaN where the kinetics are no curve of the whole organ: exponentials voxel by voxel outside
+        the images, and single-time integrals without a half-life. For "prior" it is the curve of
+        the median half-life; the integral is the mean over the population's spread.
+    """
+    times = np.asarray(times_s, dtype=np.float64)
+    first, last = times[0], times[-1]
+    half_life = voxels.effective_half_life_s
+    if isinstance(half_life, float):  # one image
+        return np.asarray(activity_mbq[0] * np.exp(-log(2.0) / half_life * (drawn_s - first)))
+    inside = np.interp(drawn_s, times, activity_mbq)
+    if not voxels.method.startswith("trapezoid"):
+        return np.where((drawn_s < first) | (drawn_s > last), nan, inside)
+    decay = nuclide.decay_constant_per_s
+    before = {
+        "linear-from-zero": activity_mbq[0] * drawn_s / first,
+        "physical-decay": activity_mbq[0] * np.exp(-decay * (drawn_s - first)),
+        "constant": np.full_like(drawn_s, activity_mbq[0]),
+    }[start]
+    after = activity_mbq[-1] * np.exp(-decay * (drawn_s - last))
+    return np.where(drawn_s < first, before, np.where(drawn_s > last, after, inside))
 
 
 def _times(times_s: Sequence[float]) -> FloatArray:

@@ -47,6 +47,10 @@ def time_activity_chart(curves: Sequence[ActivityCurve]) -> str:
     axes = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True)
     for ax in axes.flat[len(shown) :]:
         ax.set_visible(False)
+    for ax in axes.flat[max(0, len(shown) - n_columns) : len(shown)]:
+        ax.tick_params(
+            labelbottom=True
+        )  # the lowest of each column, also in a row that is not full
     for ax, curve in zip(axes.flat, shown, strict=False):
         ax.plot(curve.curve_times_h, curve.curve_mbq, color=BAR, lw=1.4, zorder=2)
         ax.plot(curve.times_h, curve.activity_mbq, "o", color=PALETTE[1], ms=4, zorder=3)

@@ -2,7 +2,7 @@
 
 from milligray.report.nm_result import NmResult
 from milligray.report.records import NOT_RECORDED, records_rows
-from milligray.report.wording import number
+from milligray.report.wording import count
 
 
 def nm_records_table(result: NmResult) -> list[tuple[str, str]]:
@@ -22,7 +22,7 @@ def nm_records_table(result: NmResult) -> list[tuple[str, str]]:
         source=_source(result),
         parameters=("particles", "cutoffs", "surroundings"),
         normalization=(
-            f"per decay, times the {number(result.tia.total_mbq_s)} × 10⁶ decays of the"
+            f"per decay, times the {count(1e6 * result.tia.total_mbq_s)} decays of the"
             " time-integrated activity"
         ),
     )
