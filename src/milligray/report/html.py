@@ -11,7 +11,12 @@ from milligray.report.network import network_limits, network_table
 from milligray.report.overlay import montage_png, three_planes_png
 from milligray.report.page import render
 from milligray.report.result import ExamResult
-from milligray.report.scene import WINDOW_CENTER_HU, WINDOW_WIDTH_HU, make_scene
+from milligray.report.scene import (
+    WINDOW_CENTER_HU,
+    WINDOW_WIDTH_HU,
+    has_outlines,
+    make_scene,
+)
 from milligray.report.tables import notes
 from milligray.score.budget import COVERAGE_FACTOR, combine, organ_budget
 
@@ -86,6 +91,7 @@ def page_context(result: ExamResult) -> dict[str, Any]:
         "montage_png": montage_png(scene) if scene else "",
         "window": f"center {WINDOW_CENTER_HU:g} HU, width {WINDOW_WIDTH_HU:g} HU",
         "has_ct": result.patient.ct is not None,
+        "has_outlines": has_outlines(result.organs),
         "voxel_mm": " × ".join(f"{s:.3g}" for s in result.patient.grid.spacing_mm[::-1]),
         "dvh_chart": charts.dvh_chart(curves, unit) if curves else "",
         "dvh_is_partial": len(result.dvh) > MAX_CURVES,

@@ -18,7 +18,12 @@ from milligray.report.nm_tables import (
 )
 from milligray.report.overlay import montage_png, three_planes_png
 from milligray.report.page import render
-from milligray.report.scene import WINDOW_CENTER_HU, WINDOW_WIDTH_HU, scene_of
+from milligray.report.scene import (
+    WINDOW_CENTER_HU,
+    WINDOW_WIDTH_HU,
+    has_outlines,
+    scene_of,
+)
 from milligray.score.budget import COVERAGE_FACTOR
 from milligray.typing import FloatArray
 
@@ -93,6 +98,7 @@ def nm_page_context(result: NmResult) -> dict[str, Any]:
         "bar_chart": charts.organ_bar_chart(_bars(result), "mGy"),
         **_pictures(result),
         "has_ct": result.patient.ct is not None,
+        "has_outlines": has_outlines(result.organs),
         "window": f"center {WINDOW_CENTER_HU:g} HU, width {WINDOW_WIDTH_HU:g} HU",
         "voxel_mm": " × ".join(f"{s:.3g}" for s in result.patient.grid.spacing_mm[::-1]),
         "dvh_chart": charts.dvh_chart(curves, "mGy") if curves else "",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from milligray.report.scene import AXES, Plane, Scene, colors_over_anatomy, cut
+from milligray.report.scene import AXES, Plane, Scene, colors_over_anatomy, cut, has_outlines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,6 +159,8 @@ def _draw(ax: "Axes", scene: Scene, plane: Plane, position_mm: float) -> None:
 def _contours(ax: "Axes", scene: Scene, axis: int, position_mm: float) -> None:
     """Outline every organ in the slice with a thin line."""
     organs = scene.organs
+    if not has_outlines(organs):
+        return
     picture = cut(organs.labels, organs.grid, axis, position_mm)
     labels = picture.values
     left, right, first, last = picture.extent_mm

@@ -68,6 +68,11 @@ class Cut:
     extent_mm: tuple[float, float, float, float]
 
 
+def has_outlines(organs: OrganMap) -> bool:
+    """Tell if outlines help: tissues found by threshold are specks all over, organs are not."""
+    return "threshold" not in organs.method.lower()
+
+
 def make_scene(result: ExamResult) -> Scene:
     """Scene of the dose of a CT exam; see `scene_of`."""
     if result.dose is None:

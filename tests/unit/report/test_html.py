@@ -205,3 +205,10 @@ def test_scan_without_dose_can_be_drawn(build):
     scene = make_scene(replace(result, dose=replace(result.dose, dose_mgy=dose)))
     assert overlay.three_planes_png(scene)
     assert overlay.montage_png(scene, n_slices=1)
+
+
+def test_tissues_found_by_threshold_are_not_outlined(result, tmp_path):
+    tissues = replace(result, organs=replace(result.organs, method="threshold tissues, not organs"))
+    assert overlay.montage_png(make_scene(tissues)) != overlay.montage_png(make_scene(result))
+    assert "Thin lines" in _page(result, tmp_path)[1]
+    assert "Thin lines" not in _page(tissues, tmp_path)[1]
