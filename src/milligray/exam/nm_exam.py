@@ -21,7 +21,7 @@ from milligray.patient.patient import Patient
 from milligray.read.activity_series import ActivityImage, PatientKeys
 from milligray.read.rrdsr import RadiopharmaceuticalReport
 from milligray.read.series import CtSeries, LabelMap
-from milligray.report.nm_result import NmResult, RegionKinetics
+from milligray.report.nm_result import NmResult
 from milligray.report.result import ExamResult
 from milligray.score.dose import OrganDoses
 from milligray.score.dose_scoring import score_organ_dose
@@ -34,7 +34,6 @@ from milligray.source.activity_on_patient import PatientActivity, activity_on_pa
 from milligray.source.nuclide import Nuclide, load_nuclide
 from milligray.source.partial_volume import RecoveryCurve, partial_volume_note
 from milligray.source.registration import Registration
-from milligray.source.time_integrated_activity import TimeIntegratedActivity
 from milligray.source.time_points import check_time_points, compare_half_life
 from milligray.transport.monte_carlo.engine import Progress
 from milligray.typing import FloatArray
@@ -118,14 +117,13 @@ def compute_nm_exam(
         )  # fmt: skip
         weights = organ_mass_weights(patient, organs)
     with clock("activity"):
-        placed = _placed(given, patient, settings)
+        as_seen = _placed(given, patient, settings)
         shares = shares_of_voxels(weights, patient.mass_g)
+        placed, recovery_notes = _recovered(as_seen, weights, shares, given.recovery)
         administered = given.images[0].administered_activity_mbq
         tia, regions = integrate(
             placed, times, nuclide, administered, shares, weights.names, settings
         )
-        tia, recovery_notes = _recovered(tia, regions, weights.volume_ml, weights.names, shares,
-                                         given.recovery)  # fmt: skip
     with clock("transport"):
         main = dose_by_method(
             settings.method, patient, nuclide, tia.tia_mbq_s, weights, settings, progress=progress
@@ -148,7 +146,7 @@ def compute_nm_exam(
         inputs["labels"] = given.labels.input_sha256
     return NmResult(
         dose=main.dose, organ_doses=organ_doses, patient=patient, organs=organs, nuclide=nuclide,
-        tia=tia, kinetics=regions, dose_rates=rates, images=tuple(image_facts(p) for p in placed),
+        tia=tia, kinetics=regions, dose_rates=rates, images=tuple(image_facts(p) for p in as_seen),
         budgets=organ_budgets(organ_doses, regions, imaging, nuclide), dvh=dvh,
         effective_dose=effective,
         effects=region_effects(main.dose, organ_doses, regions, weights, nuclide, settings),
@@ -157,7 +155,7 @@ def compute_nm_exam(
             settings, main, patient, nuclide, tia, inputs=inputs, seconds=clock.seconds,
             report=given.report,
         ),
-        warnings=(*warnings, *nm_warnings(placed, patient, settings)),
+        warnings=(*warnings, *nm_warnings(as_seen, patient, settings)),
         notes=tuple(dict.fromkeys((
             *given.ct.notes, *notes, *nuclide.notes, *weights.notes, *tia.notes, *recovery_notes,
             *main.notes, *told, *(n for p in placed for n in p.notes),
@@ -248,24 +246,22 @@ def _placed(given: NmInput, patient: Patient, settings: NmSettings) -> list[Pati
 
 
 def _recovered(
-    tia: TimeIntegratedActivity,
-    regions: Sequence[RegionKinetics],
-    volume_ml: FloatArray,
-    names: Sequence[str],
+    placed: Sequence[PatientActivity],
+    weights: OrganMassWeights,
     shares: Any,  # noqa: ANN401 - sparse
     recovery: RecoveryCurve | None,
-) -> tuple[TimeIntegratedActivity, tuple[str, ...]]:
-    """Divide the activity of every organ by its recovery, where a curve was given."""
+) -> tuple[list[PatientActivity], tuple[str, ...]]:
+    """Divide the activity of every organ by its recovery at every time, where a curve was given."""
     if recovery is None:
-        return tia, ()
-    seen = {region.region for region in regions}
+        return list(placed), ()
+    seen = np.sum([shares @ p.activity_mbq.ravel() for p in placed], axis=0) > 0
     factors = np.array([
-        1.0 / recovery.at(float(v)) if name in seen else 1.0
-        for name, v in zip(names, volume_ml, strict=True)
+        1.0 / recovery.at(float(v)) if has_activity else 1.0
+        for v, has_activity in zip(weights.volume_ml, seen, strict=True)
     ])  # fmt: skip
-    scale = 1.0 + np.asarray(shares.T @ (factors - 1.0)).reshape(tia.grid.shape)
+    scale = 1.0 + np.asarray(shares.T @ (factors - 1.0)).reshape(placed[0].grid.shape)
     note = "activity of every region divided by its recovery coefficient, by its volume"
-    return replace(tia, tia_mbq_s=tia.tia_mbq_s * scale), (note,)
+    return [replace(p, activity_mbq=p.activity_mbq * scale) for p in placed], (note,)
 
 
 def _effective_dose(

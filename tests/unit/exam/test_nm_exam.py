@@ -147,6 +147,24 @@ def test_recovery_raises_the_activity_of_small_regions_most():
     assert ratio["lesion"] > 1.2 * ratio["liver"]
 
 
+def test_kinetics_and_dose_rates_are_of_the_recovered_activity():
+    """What the report says of activity and dose rate must fit the dose that it says."""
+    curve = RecoveryCurve(
+        volume_ml=np.array([1.0, 1000.0]), recovery=np.array([0.5, 0.5]), name="half everywhere"
+    )
+    images = [image(h, half_life_h=50.0) for h in (4.0, 96.0)]
+    plain = exam(images, kinetics="mono", method="local")
+    mended = exam(images, kinetics="mono", method="local", recovery=curve)
+    for before, after in zip(plain.kinetics, mended.kinetics, strict=True):
+        assert after.tia_mbq_s == pytest.approx(2.0 * before.tia_mbq_s, rel=1e-6)
+        assert after.activity_mbq == pytest.approx(2.0 * before.activity_mbq, rel=1e-6)
+    for time, before in plain.dose_rates.items():
+        hot = before >= 0.99 * before.max()
+        assert mended.dose_rates[time][hot] == pytest.approx(2.0 * before[hot], rel=1e-3)
+    # the facts of the images stay what the images show
+    assert mended.images[0]["on_patient_mbq"] == pytest.approx(plain.images[0]["on_patient_mbq"])
+
+
 def test_the_result_can_be_written_and_tells_its_warnings():
     result = exam(method="ssv")
     document = nm_result_document(result)
