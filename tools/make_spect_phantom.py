@@ -4,7 +4,8 @@ Usage: python tools/make_spect_phantom.py CT LABELS RECIPE --out DIR [--seed N]
 CT and LABELS are NIfTI; RECIPE is a TOML like examples/lu177_dotatate.toml.
 
 DIR gets spect_<hours>h.nii.gz [Bq/mL] with a sidecar each, truth.csv (time-integrated activity of
-every region) and truth_tia.nii.gz [MBq s per voxel of the CT]. An image is the true activity at
+every region), truth_tia.nii.gz [MBq s per voxel of the CT], and organs.nii.gz with names.json: the
+labels without body and couch, as `milligray nm-dose` takes them. An image is the true activity at
 its time, blurred by a Gaussian, averaged over its voxels, with Poisson noise of the counts spread
 as it is in a reconstruction (smoothed by half the resolution). Scatter, attenuation and motion are
 taken as corrected.
@@ -24,6 +25,7 @@ from milligray.source.nuclide import load_nuclide
 
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 BODY_HU = -400.0
+NO_ORGANS = ("body", "couch")
 
 
 def shares(labels: np.ndarray, hu: np.ndarray, names: dict[str, int], recipe: dict) -> dict:
@@ -41,6 +43,16 @@ def shares(labels: np.ndarray, hu: np.ndarray, names: dict[str, int], recipe: di
     return result
 
 
+def write_organs(labels: nib.Nifti1Image, names: dict[str, int], out: Path) -> None:
+    """Labels of the organs alone, and their names."""
+    values = np.asanyarray(labels.dataobj).copy()
+    organs = {name: code for name, code in names.items() if not name.startswith(NO_ORGANS)}
+    values[~np.isin(values, list(organs.values()))] = 0
+    nib.save(nib.Nifti1Image(values.astype(np.uint8), labels.affine), out / "organs.nii.gz")
+    table = {str(code): name for name, code in organs.items()}
+    (out / "names.json").write_text(json.dumps(table, indent=1) + "\n")
+
+
 def main() -> None:
     """Simulate and write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -56,14 +68,13 @@ def main() -> None:
     table = json.loads((options.names or options.labels.parent / "labels.json").read_text())
     table = table[options.case] if options.case else table
     entries = table.get("labels", table)
-    names = {
-        (v["name"] if isinstance(v, dict) else str(v)): int(k) for k, v in entries.items()
-    }
+    names = {(v["name"] if isinstance(v, dict) else str(v)): int(k) for k, v in entries.items()}
     hu, lab = np.asanyarray(ct.dataobj), np.asanyarray(labels.dataobj)
     place = shares(lab, hu, names, recipe)
     nuclide = load_nuclide(recipe["nuclide"])
     given, image = recipe["administered_activity_mbq"], recipe["image"]
     options.out.mkdir(parents=True, exist_ok=True)
+    write_organs(labels, names, options.out)
     spacing = np.array(ct.header.get_zooms()[:3], dtype=float)
     factor = spacing / image["voxel_mm"]
     rng = np.random.default_rng(options.seed)
