@@ -5,6 +5,16 @@ import importlib
 import pytest
 
 PUBLIC = {
+    "milligray": (
+        "ActivityImage", "CtProtocol", "CtSeries", "CtSource", "DecaySource", "DoseMap",
+        "EnergyDeposit", "FieldBeam", "Grid", "LabelMap", "Material", "Nuclide", "OrganDoses",
+        "OrganMap", "Patient", "Spectrum", "TimeIntegratedActivity", "Volume",
+        "activity_on_patient", "build_patient", "load_material", "load_nuclide", "make_ct_source",
+        "make_spectrum", "read_activity", "read_ct_nifti", "read_ct_protocol", "read_ct_series",
+        "read_labels", "read_protocol_file", "register_rigid", "score_dose", "score_organ_dose",
+        "segment_organs", "transport_decays", "transport_photons", "write_json", "write_organ_csv",
+        "write_result",
+    ),
     "milligray.learn": (
         "ArraySpec", "InputDomain", "ModelCard", "Network", "Prediction", "Scan", "Validity",
         "Verdict", "card_markdown", "check_validity", "find_network", "find_predictor",

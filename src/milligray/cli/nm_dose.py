@@ -133,6 +133,19 @@ def nm_dose(
     alpha_per_gy: Annotated[
         float | None, typer.Option("--alpha-per-gy", help="Gives the EUD too.")
     ] = None,
+    excretion: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--excretion",
+            help="FRACTION=HOURS by urine (repeatable): bladder by a voiding model.",
+        ),
+    ] = None,
+    voiding_interval_h: Annotated[
+        float, typer.Option("--voiding-interval-h", help="With --excretion.")
+    ] = 3.5,
+    first_voiding_h: Annotated[
+        float | None, typer.Option("--first-voiding-h", help="Default: one interval.")
+    ] = None,
     with_ct_dose: Annotated[
         bool, typer.Option("--with-ct-dose", help="Compute the dose of the CT as well.")
     ] = False,
@@ -177,7 +190,13 @@ def nm_dose(
         kinetics=kinetics, nuclide=nuclide, method=method, compare=tuple(others),  # type: ignore[arg-type]
         electrons=electrons, start=start, effective_half_life_h=effective_half_life_h,  # type: ignore[arg-type]
         outside_body=outside_body, resolution_mm=resolution_mm,  # type: ignore[arg-type]
-        calibration_uncertainty=calibration_uncertainty, alpha_beta_gy=_alpha_beta(alpha_beta),
+        calibration_uncertainty=calibration_uncertainty,
+        alpha_beta_gy=_pairs(alpha_beta, "--alpha-beta is REGION=GY, e.g. kidney_left=2.5"),
+        bladder_excretion=tuple(
+            (_number(key), value)
+            for key, value in _pairs(excretion, "--excretion is FRACTION=HOURS, e.g. 0.25=1.5")
+        ),
+        voiding_interval_h=voiding_interval_h, first_voiding_h=first_voiding_h,
         repair_half_life_h=repair_half_life_h, alpha_per_gy=alpha_per_gy,
         precision=0.01 if precision is None and histories is None else precision,
         histories=histories, voxel_size_mm=voxel_size_mm or None, calibration=calibration,
@@ -227,19 +246,27 @@ def _facts(
     return result
 
 
-def _alpha_beta(words: Sequence[str] | None) -> tuple[tuple[str, float], ...]:
+def _pairs(words: Sequence[str] | None, how: str) -> tuple[tuple[str, float], ...]:
+    """Pairs of a name and a number out of words NAME=NUMBER."""
     from milligray.errors import InputError
 
     pairs = []
     for word in words or ():
-        region, _, value = word.partition("=")
+        key, _, value = word.partition("=")
         try:
-            pairs.append((region.strip(), float(value)))
+            pairs.append((key.strip(), float(value)))
         except ValueError as error:
-            raise InputError(
-                f"--alpha-beta is REGION=GY, e.g. kidney_left=2.5: {word!r}"
-            ) from error
+            raise InputError(f"{how}: {word!r}") from error
     return tuple(pairs)
+
+
+def _number(text: str) -> float:
+    from milligray.errors import InputError
+
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InputError(f"--excretion is FRACTION=HOURS, e.g. 0.25=1.5: {text!r}") from error
 
 
 def _run(
@@ -267,7 +294,7 @@ def _run(
     from milligray.cli.progress import ProgressLine
     from milligray.errors import InputError, StatisticsError
     from milligray.exam.nm_exam import NmInput, compute_nm_exam
-    from milligray.read import check_report, read_activity, read_labels, read_rrdsr
+    from milligray.read import check_report, read_activity_frames, read_labels, read_rrdsr
     from milligray.report import check_output
     from milligray.report.nm_output import write_nm_result
     from milligray.source.nuclide import load_nuclide
@@ -280,8 +307,11 @@ def _run(
         report = None if rrdsr is None else read_rrdsr(rrdsr)
         told = [f if report is None else f.over(report.facts) for f in facts]
         read = tuple(
-            read_activity(path, facts=f, half_life_of=lambda name: load_nuclide(name).half_life_s)
+            frame
             for path, f in zip(images, told, strict=True)
+            for frame in read_activity_frames(
+                path, facts=f, half_life_of=lambda name: load_nuclide(name).half_life_s
+            )
         )
         if report is not None:
             notes = tuple(note for image in read for note in check_report(image, report))

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from milligray.errors import InputError
+from milligray.exam.nm_bladder import with_bladder_model
 from milligray.exam.nm_effects import region_effects
 from milligray.exam.nm_kinetics import integrate, shares_of_voxels
+from milligray.exam.nm_lesions import SPHERES, lesions_as_spheres
 from milligray.exam.nm_manifest import nm_manifest
 from milligray.exam.nm_methods import MethodDose, dose_by_method
 from milligray.exam.nm_settings import ONE_IMAGE_KINETICS, NmSettings
@@ -124,6 +126,7 @@ def compute_nm_exam(
         tia, regions = integrate(
             placed, times, nuclide, administered, shares, weights.names, settings
         )
+        tia, regions = with_bladder_model(tia, regions, shares, weights.names, nuclide, settings)
     with clock("transport"):
         main = dose_by_method(
             settings.method, patient, nuclide, tia.tia_mbq_s, weights, settings, progress=progress
@@ -138,6 +141,10 @@ def compute_nm_exam(
             other = dose_by_method(method, patient, nuclide, tia.tia_mbq_s, weights, settings)
             compared[method] = score_organ_dose(other.dose, organs)
             notes += [f"{method}: {note}" for note in other.notes]
+    lesions, lesion_notes = lesions_as_spheres(organ_doses, regions, nuclide)
+    if lesions is not None and settings.compare:
+        compared[SPHERES] = lesions
+        notes += lesion_notes
     imaging = imaging_facts(given.images[0], given.ct.volume.grid, given.recovery, settings)
     effective, told = _effective_dose(organ_doses, given, administered)
     inputs = {"ct": given.ct.input_sha256} | calibration_input(settings.calibration)

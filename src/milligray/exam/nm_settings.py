@@ -37,6 +37,11 @@ class NmSettings:
         Its relative standard deviation in the population.
     outside_body : {"keep", "drop", "nearest"}
         Activity that the image shows outside the body outline.
+    bladder_excretion : tuple of (fraction, biological half-life [h])
+        Share of the administered activity that leaves by urine, by phases: asks for a voiding
+        model of the bladder's content instead of its images.
+    voiding_interval_h, first_voiding_h : float [h]
+        The first: default one interval after administration.
     resolution_mm : float or None [mm]
         Full width at half maximum of the activity images, for the budget and the note on partial
         volume; None: 6 mm for PET, 12 mm for SPECT, by judgement.
@@ -66,6 +71,9 @@ class NmSettings:
     effective_half_life_h: float | None = None
     half_life_spread: float = 0.2
     outside_body: Literal["keep", "drop", "nearest"] = "keep"
+    bladder_excretion: tuple[tuple[float, float], ...] = ()
+    voiding_interval_h: float = 3.5
+    first_voiding_h: float | None = None
     resolution_mm: float | None = None
     calibration_uncertainty: float | None = None
     alpha_beta_gy: tuple[tuple[str, float], ...] = ()

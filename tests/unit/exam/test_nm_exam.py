@@ -74,8 +74,10 @@ def test_all_methods_agree_on_a_beta_emitter_in_a_large_organ():
     """Lu-177 in soft tissue: the betas stay, so every method must give nearly the same dose."""
     result = exam(compare=("msv", "ssv", "local", "mird"))
     truth = doses(result.organ_doses)
-    assert set(result.compared) == {"msv", "ssv", "local", "mird"}
+    assert set(result.compared) == {"msv", "ssv", "local", "mird", "spheres"}
     for method, table in result.compared.items():
+        if method == "spheres":
+            continue
         bound = 0.10 if method == "ssv" else 0.07  # water's kernel: 1 / 1.06 of the mass
         assert doses(table)["liver"] == pytest.approx(truth["liver"], rel=bound), method
     # one water kernel counts a lung as water: a quarter of its density, a quarter of its dose
@@ -173,6 +175,36 @@ def test_the_result_can_be_written_and_tells_its_warnings():
     assert any("no effective dose" in n for n in result.notes)
     assert result.effective_dose is None
     assert all(not isnan(row.mean_dose_mgy) for row in result.organ_doses.rows)
+
+
+def test_lesions_stand_beside_as_spheres():
+    """A lesion of Lu-177: betas stay, so sphere and voxels agree but for shape and cross-fire."""
+    result = exam(compare=("local",))
+    sphere = doses(result.compared["spheres"])
+    assert set(sphere) == {"lesion"}
+    assert sphere["lesion"] == pytest.approx(doses(result.organ_doses)["lesion"], rel=0.06)
+
+
+def test_a_bladder_is_filled_and_emptied():
+    """Decays in the bladder: by the model, whatever the image showed at its moment."""
+    labels = replace(ORGANS, names={1: "lung_left", 2: "urinary_bladder", 3: "lesion"})
+    settings = NmSettings(
+        kinetics="physical", histories=2000, precision=None, voxel_size_mm=None, method="local",
+        bladder_excretion=((0.25, 1.5),), voiding_interval_h=3.5,
+    )  # fmt: skip
+    result = compute_nm_exam(NmInput(ct=CT, images=(image(),), labels=labels), settings)
+    bladder = next(r for r in result.kinetics if r.region == "urinary_bladder")
+    # a quarter of 200 MBq enters with 1.5 h and is emptied every 3.5 h, decay of days aside
+    k = log(2) / 1.5
+    content = [
+        0.25 * (np.exp(-k * v) * 3.5 - (np.exp(-k * v) - np.exp(-k * (v + 3.5))) / k)
+        for v in np.arange(0, 60, 3.5)
+    ]
+    assert bladder.tia_mbq_s == pytest.approx(200.0 * sum(content) * HOUR, rel=0.03)
+    assert bladder.method == "bladder voiding model"
+    assert any("voiding" in note for note in result.notes)
+    with pytest.raises(InputError, match="urinary_bladder"):
+        exam(bladder_excretion=((0.25, 1.5),))
 
 
 @pytest.mark.parametrize(
