@@ -33,11 +33,12 @@ REACHED: dict[str, dict[str, tuple[str, ...]]] = {
     "SOFT": {"Y-90": ("d2", "d3", "d4")},
     "BONE": {"Y-90": ("d2", "d3")},
     "LUNG": {
-        "F-18": ("d2", "d3", "d4"), "Lu-177": ("d2", "d3"), "I-131": ("d2", "d3", "d4"),
-        "Y-90": ("d2", "d3", "d4", "d5", "d7", "d10"), "511": ("d2",),
+        "F-18": ("d2",), "Lu-177": ("d2",), "I-131": ("d2", "d3"),
+        "Y-90": ("d2", "d3", "d4", "d5", "d7", "d10"),
     },
 }  # fmt: skip
-"""Voxels beside `NEIGHBORS` that charged particles of the source reach."""
+"""Voxels beside `NEIGHBORS` that charged particles of the source reach in number; the few that go
+farther are followed in the other run too."""
 
 
 @dataclass(frozen=True, slots=True)
