@@ -13,7 +13,10 @@ from typing import Any, Protocol, cast
 
 from benchmarks.context import REPOSITORY, Context
 
-THEMES = ("startup", "speed", "exam", "predict", "threads", "tg195", "peers", "hotspots", "large")
+THEMES = (
+    "startup", "speed", "exam", "predict", "decays", "threads", "tg195", "peers", "hotspots",
+    "large",
+)  # fmt: skip
 RESULTS = REPOSITORY / "benchmarks" / "results"
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 README = REPOSITORY / "README.md"

@@ -41,6 +41,7 @@ def write(results: Results, page: Path, folder: Path) -> None:
         ("speed", "Rates and figures of merit", tables.speed),
         ("exam", "Whole scan to 1 %", tables.exam),
         ("predict", "Organ doses by network", tables.predict),
+        ("decays", "Nuclides in a whole body to 1 %", tables.decays),
         ("tg195", "AAPM TG-195 case 5, beside XRayMClib", tables.tg195),
         ("peers", "Beside ompMC, same problem and run", tables.peers),
         ("hotspots", "Where the time goes", tables.hotspots),
