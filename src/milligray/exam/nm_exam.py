@@ -9,6 +9,7 @@ import numpy as np
 
 from milligray.errors import InputError
 from milligray.exam.nm_bladder import with_bladder_model
+from milligray.exam.nm_effective_dose import exam_effective_dose
 from milligray.exam.nm_effects import region_effects
 from milligray.exam.nm_kinetics import integrate, shares_of_voxels
 from milligray.exam.nm_lesions import SPHERES, lesions_as_spheres
@@ -28,7 +29,6 @@ from milligray.report.result import ExamResult
 from milligray.score.dose import OrganDoses
 from milligray.score.dose_scoring import score_organ_dose
 from milligray.score.dvh import organ_dose_volume_histograms
-from milligray.score.effective_dose import EffectiveDose, effective_dose, tissues_without_dose
 from milligray.score.internal_budget import ImagingFacts
 from milligray.segment import organ_mass_weights
 from milligray.segment.mass_weights import OrganMassWeights
@@ -146,7 +146,9 @@ def compute_nm_exam(
         compared[SPHERES] = lesions
         notes += lesion_notes
     imaging = imaging_facts(given.images[0], given.ct.volume.grid, given.recovery, settings)
-    effective, told = _effective_dose(organ_doses, given, administered)
+    effective, told = exam_effective_dose(
+        organ_doses, regions, nuclide, given.images[0].patient.sex, administered
+    )
     inputs = {"ct": given.ct.input_sha256} | calibration_input(settings.calibration)
     inputs |= {f"activity_{i}": image.input_sha256 for i, image in enumerate(given.images, 1)}
     if given.labels is not None:
@@ -269,22 +271,6 @@ def _recovered(
     scale = 1.0 + np.asarray(shares.T @ (factors - 1.0)).reshape(placed[0].grid.shape)
     note = "activity of every region divided by its recovery coefficient, by its volume"
     return [replace(p, activity_mbq=p.activity_mbq * scale) for p in placed], (note,)
-
-
-def _effective_dose(
-    doses: OrganDoses, given: NmInput, administered: float | None
-) -> tuple[EffectiveDose | None, tuple[str, ...]]:
-    sex = {"M": "male", "F": "female"}.get(given.images[0].patient.sex, "female")
-    missing = tissues_without_dose(doses.rows, sex)  # type: ignore[arg-type]
-    if missing:
-        listed = ", ".join(missing[:3])
-        told = (
-            f"no effective dose: {len(missing)} tissues of ICRP 103 have no organ here ({listed})"
-        )
-        return None, (told,)
-    return effective_dose(
-        {sex: doses.rows}, administered_activity_mbq=administered  # type: ignore[dict-item]
-    ), ()  # fmt: skip
 
 
 def _partial_volume(doses: OrganDoses, imaging: ImagingFacts) -> str:
