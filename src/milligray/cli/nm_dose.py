@@ -71,6 +71,10 @@ def nm_dose(
         str | None,
         typer.Option("--compare", help="Further methods, e.g. msv,ssv,local,mird; or all."),
     ] = None,
+    s_values: Annotated[
+        str,
+        typer.Option("--s-values", help="For mird: patient, reference-male or reference-female."),
+    ] = "patient",
     activity_mbq: Annotated[
         float | None,
         typer.Option("--activity-mbq", help="Administered activity; over what the header says."),
@@ -188,7 +192,8 @@ def nm_dose(
         others = [name for name in METHODS if name != method]
     settings = NmSettings(
         kinetics=kinetics, nuclide=nuclide, method=method, compare=tuple(others),  # type: ignore[arg-type]
-        electrons=electrons, start=start, effective_half_life_h=effective_half_life_h,  # type: ignore[arg-type]
+        s_values=s_values, electrons=electrons, start=start,  # type: ignore[arg-type]
+        effective_half_life_h=effective_half_life_h,
         outside_body=outside_body, resolution_mm=resolution_mm,  # type: ignore[arg-type]
         calibration_uncertainty=calibration_uncertainty,
         alpha_beta_gy=_pairs(alpha_beta, "--alpha-beta is REGION=GY, e.g. kidney_left=2.5"),

@@ -156,7 +156,10 @@ def compute_nm_exam(
     return NmResult(
         dose=main.dose, organ_doses=organ_doses, patient=patient, organs=organs, nuclide=nuclide,
         tia=tia, kinetics=regions, dose_rates=rates, images=tuple(image_facts(p) for p in as_seen),
-        budgets=organ_budgets(organ_doses, regions, imaging, nuclide), dvh=dvh,
+        budgets=organ_budgets(
+            organ_doses, regions, imaging, nuclide,
+            is_assumed=settings.kinetics in ("physical", "haenscheid", "prior"),
+        ), dvh=dvh,
         effective_dose=effective,
         effects=region_effects(main.dose, organ_doses, regions, weights, nuclide, settings),
         compared=compared, ct=given.ct_dose,

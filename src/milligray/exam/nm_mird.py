@@ -33,6 +33,10 @@ def mird_dose(
     spot, and its photons count as the body's. The dose map holds each organ's mean dose in its
     voxels.
     """
+    if settings.s_values != "patient":
+        from milligray.exam.nm_reference_mird import reference_mird_dose  # noqa: PLC0415
+
+        return reference_mird_dose(patient, nuclide, tia_mbq_s, weights, settings)
     organs = with_remainder(patient, weights)
     shares = shares_of_voxels(organs, patient.mass_g)
     inside = np.asarray(shares @ tia_mbq_s.ravel())

@@ -9,7 +9,7 @@ Method = Literal["monte-carlo", "msv", "ssv", "local", "mird"]
 METHODS: tuple[Method, ...] = ("monte-carlo", "msv", "ssv", "local", "mird")
 KINETICS = ("physical", "haenscheid", "prior", "trapezoid", "mono", "fit")
 ONE_IMAGE_KINETICS = ("physical", "haenscheid", "prior", "trapezoid")
-REGISTRATIONS = ("none", "rigid")
+S_VALUES = ("patient", "reference-male", "reference-female")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,9 @@ class NmSettings:
     method : {"monte-carlo", "msv", "ssv", "local", "mird"}
     compare : tuple of str
         Further methods, whose organ doses stand beside.
+    s_values : {"patient", "reference-male", "reference-female"}
+        Whose S-values "mird" takes: computed in this patient, or of a reference person, with
+        self-dose scaled to the patient's masses.
     electrons : {"primaries", "all", "local"}
         Which charged particles travel in "monte-carlo".
     start : {"linear-from-zero", "physical-decay", "constant"}
@@ -66,6 +69,7 @@ class NmSettings:
     nuclide: str | None = None
     method: Method = "monte-carlo"
     compare: tuple[Method, ...] = ()
+    s_values: Literal["patient", "reference-male", "reference-female"] = "patient"
     electrons: Literal["primaries", "all", "local"] = "primaries"
     start: Literal["linear-from-zero", "physical-decay", "constant"] = "linear-from-zero"
     effective_half_life_h: float | None = None
@@ -103,6 +107,8 @@ class NmSettings:
             raise InputError(f"kinetics must be one of {', '.join(KINETICS)}: {self.kinetics!r}")
         if self.electrons not in ("primaries", "all", "local"):
             raise InputError(f"electrons must be primaries, all or local, got {self.electrons!r}")
+        if self.s_values not in S_VALUES:
+            raise InputError(f"s_values must be {' or '.join(S_VALUES)}, got {self.s_values!r}")
         if self.outside_body not in ("keep", "drop", "nearest"):
             raise InputError(f"outside_body must be keep, drop or nearest: {self.outside_body!r}")
         if (self.precision is None) == (self.histories is None):

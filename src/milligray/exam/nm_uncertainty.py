@@ -1,6 +1,7 @@
 """The uncertainty budget of every organ of a nuclear-medicine exam."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import nan
 
 from milligray.constants import MGY_PER_KEV_PER_G
@@ -42,8 +43,13 @@ def organ_budgets(
     regions: Sequence[RegionKinetics],
     imaging: ImagingFacts,
     nuclide: Nuclide,
+    *,
+    is_assumed: bool,
 ) -> dict[str, tuple[BudgetEntry, ...]]:
-    """Budgets by organ; the share of self-dose from the energy that stays with the decays."""
+    """Budgets by organ; the share of self-dose from the energy that stays with the decays.
+
+    `is_assumed`: the kinetics were assumed and not measured, their uncertainty is of type B.
+    """
     by_name = {region.region: region for region in regions}
     local = local_kev_per_decay(nuclide)
     budgets = {}
@@ -52,11 +58,17 @@ def organ_budgets(
         own = 0.0
         if region is not None:
             own = region.tia_mbq_s * DECAYS_PER_MBQ_S * local * MGY_PER_KEV_PER_G / row.mass_g
+        basis = "no activity of its own" if region is None else region.method
         share = min(1.0, own / row.mean_dose_mgy) if row.mean_dose_mgy > 0 else 0.0
         budgets[row.organ] = internal_budget(
             row.volume_ml, imaging,
             kinetics=nan if region is None else region.relative_uncertainty,
-            kinetics_basis="no activity of its own" if region is None else region.method,
+            kinetics_basis=basis,
             transport=row.relative_uncertainty, self_dose_share=share,
         )  # fmt: skip
+        if is_assumed:  # a judgement, however it was reckoned
+            budgets[row.organ] = tuple(
+                replace(entry, kind="B") if entry.basis == basis else entry
+                for entry in budgets[row.organ]
+            )
     return budgets

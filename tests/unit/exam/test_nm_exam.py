@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from milligray.errors import InputError
+from milligray.exam import nm_reference_mird
 from milligray.exam.nm_exam import NmInput, compute_nm_exam
 from milligray.exam.nm_settings import NmSettings
 from milligray.read.activity_series import ActivityImage
 from milligray.read.series import CtSeries, LabelMap
 from milligray.report.nm_tables import nm_result_document
 from milligray.score.budget import combine
+from milligray.score.s_values import SValueTable
 from milligray.source.nuclide import load_nuclide
 from milligray.source.partial_volume import RecoveryCurve
 from milligray.transport.local_deposition import local_kev_per_decay
@@ -205,6 +207,29 @@ def test_a_bladder_is_filled_and_emptied():
     assert any("voiding" in note for note in result.notes)
     with pytest.raises(InputError, match="urinary_bladder"):
         exam(bladder_excretion=((0.25, 1.5),))
+
+
+def test_reference_s_values_are_scaled_to_the_patient(monkeypatch):
+    """Betas of Lu-177 stay: with the patient's masses a reference person's S-values give the same."""
+    local = local_kev_per_decay(load_nuclide("Lu-177")) * 1.602176634e-4
+    masses = {"liver": 1500.0, "lungs": 1000.0, "lung_left": 500.0, "whole_body": 70_000.0}
+    names = tuple(masses)
+    charged = np.zeros((4, 3))
+    sources = ("liver", "lungs", "whole_body")
+    charged[0, 0], charged[1, 1], charged[2, 1] = local / 1500, local / 1000, local / 1000
+    charged[:, 2] = local / 70_000
+    table = SValueTable(
+        nuclide="Lu-177", phantom="made by hand", targets=names, sources=sources,
+        charged_mgy_per_mbq_s=charged, photon_mgy_per_mbq_s=np.zeros((4, 3)), masses_g=masses,
+        relative_uncertainty=np.zeros((4, 3)),
+    )  # fmt: skip
+    monkeypatch.setattr(nm_reference_mird, "reference_table", lambda *_args, **_options: table)
+    result = exam(method="local", compare=("mird",), s_values="reference-male")
+    reference, truth = doses(result.compared["mird"]), doses(result.organ_doses)
+    assert set(reference) == {"liver", "lung_left"}  # no lesion in a reference person
+    for organ in reference:
+        assert reference[organ] == pytest.approx(truth[organ], rel=0.03), organ
+    assert any("lesion" in note for note in result.notes if "left out" in note)
 
 
 @pytest.mark.parametrize(
