@@ -210,7 +210,7 @@ def test_a_bladder_is_filled_and_emptied():
 
 
 def test_reference_s_values_are_scaled_to_the_patient(monkeypatch):
-    """Betas of Lu-177 stay: with the patient's masses a reference person's S-values give the same."""
+    """Betas stay: with the patient's masses a reference person's S-values give the same dose."""
     local = local_kev_per_decay(load_nuclide("Lu-177")) * 1.602176634e-4
     masses = {"liver": 1500.0, "lungs": 1000.0, "lung_left": 500.0, "whole_body": 70_000.0}
     names = tuple(masses)
