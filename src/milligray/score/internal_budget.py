@@ -103,7 +103,8 @@ def internal_budget(
     times ``u(v) / v``. This is the scheme's sum with its covariance terms, in one line: too large
     a contour holds more counts and more mass, and the two nearly cancel where activity is spread.
     Without recovery correction ``R`` is that of the images, ``d ln R / d ln v = 0``, and the loss
-    ``1 - R`` of a sphere of this volume is an entry of its own (a bias, given as k = 1).
+    of a sphere of this volume, ``1 / R - 1`` of the dose stated, is an entry of its own (a bias,
+    given as k = 1).
 
     References
     ----------
@@ -170,12 +171,12 @@ def _recovery_entry(volume_ml: float, imaging: ImagingFacts, share: float) -> Bu
             basis = f"judgement: {basis}, which states no uncertainty"
         value = UNSTATED_RECOVERY if stated is None else stated
         return _entry("Recovery coefficient", value * share, "B", basis)
-    loss = 1.0 - sphere_recovery(volume_ml, imaging.fwhm_mm)
+    kept = sphere_recovery(volume_ml, imaging.fwhm_mm)
     return _entry(
         "Partial volume, not corrected",
-        loss * share,
+        (1.0 / kept - 1.0) * share,  # of what is stated, as every line: the truth is 1 / kept of it
         "B",
-        f"a sphere of {volume_ml:.3g} mL keeps {100 * (1 - loss):.0f} % of its activity at"
+        f"a sphere of {volume_ml:.3g} mL keeps {100 * kept:.0f} % of its activity at"
         f" {imaging.fwhm_mm:.3g} mm FWHM: a lone hot region is too low by about this; one"
         " beside a hotter one may be too high",
     )

@@ -23,7 +23,7 @@ from milligray.score.internal_budget import (
     internal_budget,
     volume_sensitivity,
 )
-from milligray.source.partial_volume import RecoveryCurve
+from milligray.source.partial_volume import RecoveryCurve, sphere_recovery
 
 VOLUMES = np.geomspace(0.3, 3000.0, 300)
 CURVE = RecoveryCurve(
@@ -108,7 +108,7 @@ def test_uncorrected_partial_volume_is_an_entry_of_its_own():
     )
     entries = internal_budget(1.0, plain, **FIT)
     lost = next(e for e in entries if "not corrected" in e.component)
-    assert 0.3 < lost.relative_uncertainty < 0.6
+    assert lost.relative_uncertainty == pytest.approx(1.0 / 0.536 - 1.0, rel=0.01)  # of 1 mL
     shared = internal_budget(1.0, plain, **FIT, self_dose_share=0.1)
     lost_shared = next(e for e in shared if "not corrected" in e.component)
     assert lost_shared.relative_uncertainty == pytest.approx(0.1 * lost.relative_uncertainty)
@@ -135,3 +135,17 @@ def test_bad_input_is_refused():
         internal_budget(20.0, SPECT, kinetics=0.1, kinetics_basis="", transport=-0.1)
     with pytest.raises(InputError, match="correlation"):
         correlated_sum(0.1, 0.1, 2.0)
+
+
+@pytest.mark.parametrize("volume_ml", [2.0, 6.0, 50.0])
+def test_loss_by_partial_volume_reaches_the_truth_from_the_stated_dose(volume_ml):
+    """Relative to what is stated, as every line: stated R, true 1, so (1 - R) / R is missing."""
+    facts = ImagingFacts(
+        voxel_mm=4.0, fwhm_mm=10.0, contour_fwhm_mm=2.0, calibration=0.0, calibration_basis="none"
+    )
+    entries = internal_budget(
+        volume_ml, facts, kinetics=0.0, kinetics_basis="known", transport=0.0, density=0.0
+    )
+    (loss,) = (e for e in entries if e.component.startswith("Partial volume"))
+    stated = sphere_recovery(volume_ml, 10.0)
+    assert stated * (1.0 + loss.relative_uncertainty) == pytest.approx(1.0, rel=1e-9)
