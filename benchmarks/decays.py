@@ -14,7 +14,8 @@ from milligray.source.nuclide import load_nuclide
 from milligray.source.spectrum import Spectrum
 from milligray.source.voxel_source import VoxelSource
 from milligray.transport.monte_carlo.decay_engine import transport_decays
-from milligray.transport.monte_carlo.engine import batch_statistics, transport_photons
+from milligray.transport.monte_carlo.engine import transport_photons
+from milligray.transport.monte_carlo.goal import batch_statistics
 from milligray.typing import FloatArray
 
 SPACING_MM = 4.0

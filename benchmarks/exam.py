@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks import problems
 from benchmarks.problems import SMALL_ORGAN_ML, Problem
-from milligray.transport.monte_carlo.engine import ESTIMATORS, batch_statistics, transport_photons
+from milligray.transport.monte_carlo.engine import ESTIMATORS, transport_photons
+from milligray.transport.monte_carlo.goal import batch_statistics
 from milligray.typing import BoolArray
 
 MAX_SECONDS = 120.0

@@ -27,7 +27,7 @@ from benchmarks import problems
 from benchmarks.problems import Problem
 from benchmarks.series import write_series
 from benchmarks.speed import timed
-from milligray.transport.monte_carlo.engine import BATCHES_PER_CHECK, MIN_BATCHES
+from milligray.transport.monte_carlo.goal import BATCHES_PER_CHECK, MIN_BATCHES
 from milligray.transport.monte_carlo.regions import transport_to_regions
 from milligray.typing import BoolArray, FloatArray
 from milligray.volume import Grid

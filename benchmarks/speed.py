@@ -13,7 +13,8 @@ import numpy as np
 from benchmarks import problems
 from benchmarks.problems import Problem
 from milligray.transport.deposit import EnergyDeposit
-from milligray.transport.monte_carlo.engine import ESTIMATORS, MIN_BATCHES, transport_photons
+from milligray.transport.monte_carlo.engine import ESTIMATORS, transport_photons
+from milligray.transport.monte_carlo.goal import MIN_BATCHES
 from milligray.typing import FloatArray
 
 HIGH_DOSE = 0.2

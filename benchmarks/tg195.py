@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.problems import REPOSITORY
-from milligray.transport.monte_carlo.engine import BATCHES_PER_CHECK, ESTIMATORS, MIN_BATCHES
+from milligray.transport.monte_carlo.engine import ESTIMATORS
+from milligray.transport.monte_carlo.goal import BATCHES_PER_CHECK, MIN_BATCHES
 from milligray.transport.monte_carlo.regions import transport_to_regions
 from milligray.typing import BoolArray, FloatArray
 from milligray.validate.tg195 import read_case5_phantom

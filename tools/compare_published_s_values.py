@@ -24,7 +24,7 @@ from milligray.segment.mass_weights import OrganMassWeights
 from milligray.source.decay_source import DecaySource
 from milligray.source.nuclide import load_nuclide
 from milligray.transport.monte_carlo.decay_engine import transport_decays
-from milligray.transport.monte_carlo.engine import batch_statistics
+from milligray.transport.monte_carlo.goal import batch_statistics
 from milligray.volume import Grid
 
 TARGET = Path(__file__).parent.parent / "docs" / "validation"

@@ -223,7 +223,8 @@ def test_sample_examination_has_plausible_organ_doses(milligray, tmp_path):
 
 
 def test_demo_runs_the_sample(milligray, tmp_path, monkeypatch):
-    monkeypatch.setattr("milligray.transport.monte_carlo.engine.MIN_BATCHES", 8)
+    for module in ("engine", "goal"):
+        monkeypatch.setattr(f"milligray.transport.monte_carlo.{module}.MIN_BATCHES", 8)
     outcome = milligray("demo", "--out", tmp_path / "demo", "--precision", 0.4, "--quiet")
     assert outcome.code == 0, outcome.err
     assert {path.name for path in (tmp_path / "demo").iterdir()} == FILES

@@ -17,8 +17,9 @@ def compute(milligray, case, dicom, tmp_path):
     def call(*options, **attributes):
         folder = dicom(**attributes)
         outcome = milligray(
-            "ct-dose", folder, "--protocol", case.protocol, "--organs", case.labels, "--out", tmp_path / "out", "--histories",
-            20_000, "--scanner", "generic", "--bowtie", "body", *options,
+            "ct-dose", folder, "--protocol", case.protocol, "--organs", case.labels, "--out",
+            tmp_path / "out", "--histories", 20_000, "--scanner", "generic", "--bowtie", "body",
+            *options,
         )  # fmt: skip
         assert outcome.code == 0, outcome.err
         return tmp_path / "out"

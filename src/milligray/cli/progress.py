@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from milligray.transport.monte_carlo.engine import Progress
+    from milligray.transport.monte_carlo.goal import Progress
 
 SECONDS_BETWEEN_LINES = 5.0
 

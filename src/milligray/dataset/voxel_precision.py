@@ -12,7 +12,8 @@ from milligray.patient.patient import Patient
 from milligray.segment.mass_weights import OrganMassWeights
 from milligray.source.ct_source import CtSource
 from milligray.transport.deposit import EnergyDeposit
-from milligray.transport.monte_carlo.engine import Progress, transport_photons
+from milligray.transport.monte_carlo.engine import transport_photons
+from milligray.transport.monte_carlo.goal import Progress
 from milligray.typing import BoolArray, FloatArray
 
 PILOT_HISTORIES = 1_000_000

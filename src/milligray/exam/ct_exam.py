@@ -32,7 +32,8 @@ from milligray.segment import organ_mass_weights
 from milligray.source.ct_scan import choose_scanner, make_ct_source
 from milligray.source.ct_source import CtSource
 from milligray.transport.monte_carlo.batches import BatchPool
-from milligray.transport.monte_carlo.engine import Progress, transport_photons
+from milligray.transport.monte_carlo.engine import transport_photons
+from milligray.transport.monte_carlo.goal import Progress
 
 PER_100_MAS = "mGy per 100 mAs"
 

@@ -37,7 +37,7 @@ from milligray.source.nuclide import Nuclide, load_nuclide
 from milligray.source.partial_volume import RecoveryCurve, partial_volume_note
 from milligray.source.registration import Registration
 from milligray.source.time_points import check_time_points, compare_half_life
-from milligray.transport.monte_carlo.engine import Progress
+from milligray.transport.monte_carlo.goal import Progress
 from milligray.typing import FloatArray
 
 SECONDS_PER_HOUR = 3600.0

@@ -19,7 +19,7 @@ from milligray.transport.kernels.kernel_store import voxel_kernel
 from milligray.transport.kernels.superposition import superpose, tissue_media, water_medium
 from milligray.transport.local_deposition import deposit_locally
 from milligray.transport.monte_carlo.decay_engine import transport_decays
-from milligray.transport.monte_carlo.engine import Progress
+from milligray.transport.monte_carlo.goal import Progress
 from milligray.typing import FloatArray
 
 DECAYS_PER_MBQ_S = 1e6

@@ -12,7 +12,7 @@ from milligray.score.dose import DoseMap, OrganDose, OrganDoses, OrganStatistics
 from milligray.segment.organs import OrganMap
 from milligray.source.ct_source import CtSource
 from milligray.transport.deposit import EnergyDeposit
-from milligray.transport.monte_carlo.engine import batch_statistics
+from milligray.transport.monte_carlo.goal import batch_statistics
 
 
 def score_dose(

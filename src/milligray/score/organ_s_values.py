@@ -15,7 +15,7 @@ from milligray.source.decay_source import DecaySource
 from milligray.source.nuclide import Nuclide
 from milligray.transport.local_deposition import local_kev_per_decay
 from milligray.transport.monte_carlo.decay_engine import transport_decays
-from milligray.transport.monte_carlo.engine import batch_statistics
+from milligray.transport.monte_carlo.goal import batch_statistics
 from milligray.typing import FloatArray
 
 REMAINDER = "rest of the body"

@@ -21,7 +21,7 @@ from milligray.segment.mass_weights import OrganMassWeights
 from milligray.source.decay_source import ANNIHILATION_KEV, DecaySource
 from milligray.source.nuclide import EmissionLines, Nuclide
 from milligray.transport.monte_carlo.decay_engine import transport_decays
-from milligray.transport.monte_carlo.engine import batch_statistics
+from milligray.transport.monte_carlo.goal import batch_statistics
 from milligray.typing import FloatArray
 from milligray.volume import Grid
 

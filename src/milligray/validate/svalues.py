@@ -10,7 +10,7 @@ from milligray.errors import InputError
 from milligray.source.decay_source import ANNIHILATION_KEV, DecaySource
 from milligray.source.nuclide import Nuclide
 from milligray.transport.monte_carlo.decay_engine import transport_decays
-from milligray.transport.monte_carlo.engine import batch_statistics
+from milligray.transport.monte_carlo.goal import batch_statistics
 from milligray.validate.rows import MAX_SIGMA_PERCENT, ValidationRow
 from milligray.validate.voxel_s_values import (
     QUANTITIES,

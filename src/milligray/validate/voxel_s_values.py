@@ -13,7 +13,7 @@ from milligray.segment.mass_weights import OrganMassWeights
 from milligray.source.decay_source import DecaySource
 from milligray.source.nuclide import EmissionLines, Nuclide, load_nuclide
 from milligray.transport.monte_carlo.decay_engine import Electrons, transport_decays
-from milligray.transport.monte_carlo.engine import batch_statistics
+from milligray.transport.monte_carlo.goal import batch_statistics
 from milligray.volume import Grid
 
 N, SOURCE_VOXEL, SPACING_MM = 64, 32, 3.0

@@ -20,7 +20,7 @@ from milligray.errors import (
 )
 from milligray.learn.shelf import list_networks
 from milligray.transport.monte_carlo import devices
-from milligray.transport.monte_carlo.engine import Progress
+from milligray.transport.monte_carlo.goal import Progress
 
 HEAVY = ("numba", "torch", "matplotlib", "scipy", "pydicom", "xraylib", "spekpy", "nibabel")
 LIST_HEAVY = f"""

@@ -83,7 +83,7 @@ def test_tables_do_not_depend_on_the_company_or_the_density():
     assert np.array_equal(alone.compton_cos[:, 0], together.compton_cos[:, 1])
 
 
-@pytest.mark.parametrize("max_energy_kev", [0.5, 801.0])
+@pytest.mark.parametrize("max_energy_kev", [0.5, 3001.0])
 def test_energies_that_the_tables_cannot_hold_are_refused(max_energy_kev):
     with pytest.raises(InputError, match="max_energy_kev"):
         build_photon_tables([WATER], max_energy_kev=max_energy_kev)

@@ -16,11 +16,8 @@ from milligray.segment.organs import OrganMap
 from milligray.source.beams import FieldBeam
 from milligray.source.spectrum import Spectrum
 from milligray.source.voxel_source import VoxelSource
-from milligray.transport.monte_carlo.engine import (
-    MIN_BATCHES,
-    batch_statistics,
-    transport_photons,
-)
+from milligray.transport.monte_carlo.engine import transport_photons
+from milligray.transport.monte_carlo.goal import MIN_BATCHES, batch_statistics
 from milligray.transport.monte_carlo.regions import transport_to_regions
 
 BOX = water_box((120.0, 120.0, 120.0), voxel_size_mm=20.0)

@@ -23,12 +23,7 @@ from milligray.transport.monte_carlo.decay_history import (
     DecayPhysics,
     run_decay_batch,
 )
-from milligray.transport.monte_carlo.engine import (
-    BATCHES_PER_CHECK,
-    MIN_BATCHES,
-    Progress,
-    batch_statistics,
-)
+from milligray.transport.monte_carlo.goal import MIN_BATCHES, Goal, Progress
 from milligray.transport.monte_carlo.matter import DRY_AIR, pack_matter, without_border
 from milligray.transport.monte_carlo.organ_scoring import organ_mass_g, organ_scoring
 from milligray.transport.monte_carlo.voxels import Matter
@@ -135,37 +130,15 @@ def transport_decays(
         precision_organs = (organs.volume_ml >= 10.0) & dense
         if not np.any(precision_organs):
             precision_organs = np.ones(len(organs.names), dtype=bool)
-    organ_batches: list[FloatArray] = []
-    converged = precision is None
+    goal = Goal(
+        batch_histories=batch_histories, max_batches=max_batches, histories=histories,
+        precision=precision, organs=organs.names if organs is not None else (),
+        judged=precision_organs, max_seconds=max_seconds, progress=progress,
+    )  # fmt: skip
 
-    def on_batch(number: int, sums: FloatArray) -> bool:
-        nonlocal converged
+    def on_batch(number: int, sums: FloatArray) -> bool:  # noqa: ARG001 - as they come
         value = sums.sum(axis=0) / batch_histories
-        organ_batches.append(value + local_organs if scoring is not None else value)
-        n = number + 1
-        if n % BATCHES_PER_CHECK:
-            return True
-        worst, name, is_done = float("nan"), "", False
-        if organs is not None and precision_organs is not None:
-            mean, relative = batch_statistics(np.array(organ_batches))
-            judged = np.where(precision_organs & (mean > 0), relative, 0.0)
-            index = int(np.argmax(judged))
-            worst, name = float(judged[index]), organs.names[index]
-            is_done = precision is not None and n >= MIN_BATCHES and worst <= precision
-        elapsed = time.perf_counter() - started
-        if progress is not None:
-            left = elapsed * (max_batches - n) / n
-            if precision is not None:
-                left = elapsed * max(0.0, (worst / precision) ** 2 - 1.0)
-            progress(Progress(
-                histories=n * batch_histories,
-                histories_goal=histories if precision is None else None, worst_organ=name,
-                worst_relative_uncertainty=worst, seconds=elapsed, seconds_left=left,
-            ))  # fmt: skip
-        if is_done:
-            converged = True
-            return False
-        return max_seconds is None or precision is None or elapsed < max_seconds
+        return goal.take(value + local_organs if scoring is not None else value)
 
     sums = run_batches(
         tables, matter, DecayPhysics(photons=photons, charged=charged),
@@ -184,12 +157,12 @@ def transport_decays(
         relative = np.where(energy > 0, spread / energy, 0.0)
     return EnergyDeposit(
         grid=patient.grid, energy_kev=energy, relative_uncertainty=relative.astype(np.float32),
-        organ_batches_kev_g=np.array(organ_batches).reshape(n, -1),
+        organ_batches_kev_g=np.array(goal.batches).reshape(n, -1),
         organ_segments_kev_g=np.empty(0), organ_mass_g=organ_mass_g(organs),
         organ_volume_ml=np.asarray(organs.volume_ml) if organs else np.empty(0),
         organs=organs.names if organs else (), estimator="track-length",
         histories=n * batch_histories, batches=n, seed=seed,
-        seconds=time.perf_counter() - started, threads=threads, converged=converged,
+        seconds=time.perf_counter() - started, threads=threads, converged=goal.converged,
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
@@ -16,6 +15,11 @@ from milligray.source.emission_tables import EmissionTables
 from milligray.transport.deposit import EnergyDeposit
 from milligray.transport.monte_carlo.batches import BatchPool, available_threads
 from milligray.transport.monte_carlo.devices import choose_device
+from milligray.transport.monte_carlo.goal import (
+    MIN_BATCHES,
+    Goal,
+    Progress,
+)
 from milligray.transport.monte_carlo.history import ANALOGUE, TENTATIVE_COLLISION, TRACK_LENGTH
 from milligray.transport.monte_carlo.matter import pack_matter, without_border
 from milligray.transport.monte_carlo.organ_scoring import (
@@ -32,11 +36,8 @@ ESTIMATORS: dict[str, int] = {
     "track-length": TRACK_LENGTH,
     "tentative-collision": TENTATIVE_COLLISION,
 }
-MIN_BATCHES = 32
 PAIR_THRESHOLD_KEV = 1022.0
 MAX_SEGMENTS = 1000
-BATCHES_PER_CHECK = 8
-"""The goal is looked at after these, whatever the number of threads, so the result is the same."""
 
 
 def check_photon_energies(source: "Source") -> None:
@@ -61,40 +62,6 @@ class Source(Protocol):
 
     def emission_tables(self, corner_lps_mm: FloatArray) -> EmissionTables:
         """Kernel tables in the coordinates of the transport box."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """State of a running transport.
-
-    Parameters
-    ----------
-    histories : int
-    histories_goal : int or None
-        None: runs until a precision is met.
-    worst_organ : str
-    worst_relative_uncertainty : float
-        NaN before it can be told.
-    seconds : float
-    seconds_left : float
-        Estimated from variance ~ 1 / histories; NaN before it can be told.
-    """
-
-    histories: int
-    histories_goal: int | None
-    worst_organ: str
-    worst_relative_uncertainty: float
-    seconds: float
-    seconds_left: float
-
-
-def batch_statistics(batches: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean over batches and relative standard deviation of that mean, per column."""
-    mean = batches.mean(axis=0)
-    spread = batches.std(axis=0, ddof=1) / np.sqrt(batches.shape[0])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.where(mean > 0, spread / mean, 0.0)
-    return mean, relative
 
 
 def transport_photons(
@@ -198,39 +165,16 @@ def transport_photons(
         window_halving_cm=window_halving_cm(patient, organs, precision_organs, window_z_mm),
     )  # fmt: skip
     organ_segments: list[FloatArray] = []
-    organ_batches: list[FloatArray] = []
-    converged = precision is None
+    goal = Goal(
+        batch_histories=batch_histories, max_batches=max_batches, histories=histories,
+        precision=precision, organs=organs.names if organs is not None else (),
+        judged=precision_organs, max_seconds=max_seconds, progress=progress,
+    )  # fmt: skip
 
-    def on_batch(number: int, organ_sums: FloatArray) -> bool:
-        nonlocal converged
+    def on_batch(number: int, organ_sums: FloatArray) -> bool:  # noqa: ARG001 - as they come
         if segments > 1:
             organ_segments.append(organ_sums / batch_histories)
-        organ_batches.append(organ_sums.sum(axis=0) / batch_histories)
-        n = number + 1
-        if n % BATCHES_PER_CHECK:
-            return True
-        worst, name, converged_now = float("nan"), "", False
-        if organs is not None and precision_organs is not None and n >= BATCHES_PER_CHECK:
-            mean, relative = batch_statistics(np.array(organ_batches))
-            judged = np.where(precision_organs & (mean > 0), relative, 0.0)
-            index = int(np.argmax(judged))
-            worst, name = float(judged[index]), organs.names[index]
-            converged_now = precision is not None and n >= MIN_BATCHES and worst <= precision
-        elapsed = time.perf_counter() - started
-        if progress is not None:
-            goal = histories if precision is None else None
-            if precision is None:
-                left = elapsed * (max_batches - n) / n
-            else:
-                left = elapsed * max(0.0, (worst / precision) ** 2 - 1.0)
-            progress(Progress(
-                histories=n * batch_histories, histories_goal=goal, worst_organ=name,
-                worst_relative_uncertainty=worst, seconds=elapsed, seconds_left=left,
-            ))  # fmt: skip
-        if converged_now:
-            converged = True
-            return False
-        return max_seconds is None or precision is None or elapsed < max_seconds
+        return goal.take(organ_sums.sum(axis=0) / batch_histories)
 
     sums = run_on(
         place, emission, matter, tables, estimator=ESTIMATORS[estimator], seed=seed,
@@ -249,7 +193,7 @@ def transport_photons(
         grid=patient.grid,
         energy_kev=energy / batch_histories,
         relative_uncertainty=relative.astype(np.float32),
-        organ_batches_kev_g=np.array(organ_batches).reshape(n, -1),
+        organ_batches_kev_g=np.array(goal.batches).reshape(n, -1),
         organ_segments_kev_g=np.array(organ_segments),
         organ_mass_g=organ_mass_g(organs),
         organ_volume_ml=np.asarray(organs.volume_ml) if organs else np.empty(0),
@@ -262,5 +206,5 @@ def transport_photons(
         threads=threads,
         device=place.kind,
         gpu=place.name,
-        converged=converged,
+        converged=goal.converged,
     )

@@ -12,14 +12,12 @@ from milligray.patient.patient import Patient
 from milligray.transport.monte_carlo.batches import available_threads
 from milligray.transport.monte_carlo.devices import choose_device
 from milligray.transport.monte_carlo.engine import (
-    BATCHES_PER_CHECK,
     ESTIMATORS,
-    MIN_BATCHES,
     Estimator,
     Source,
-    batch_statistics,
     check_photon_energies,
 )
+from milligray.transport.monte_carlo.goal import BATCHES_PER_CHECK, MIN_BATCHES, batch_statistics
 from milligray.transport.monte_carlo.matter import on_padded_grid, pack_matter
 from milligray.transport.monte_carlo.run import run_on
 from milligray.typing import FloatArray
