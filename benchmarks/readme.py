@@ -44,6 +44,16 @@ def _rows(results: dict[str, dict[str, Any]]) -> list[list[str]]:
         ]
         listed = f"x{min(ratios):.0f} to x{max(ratios):.0f}"
         rows.append(["efficiency of track-length over analogue, voxels > 20 %", listed, "x10"])
+    if "decays" in results:
+        times = results["decays"]["rows"]
+        listed = ", ".join(
+            f"{t['problem']}: {t['seconds']:.0f} s ({t['core_seconds']:.0f} core seconds)"
+            for t in times
+        )
+        what = (
+            f"1 % in every organ >= 10 mL, nuclide in a whole body, {times[0]['threads']} threads"
+        )
+        rows.append([what, listed, "5 min, aim 60 s"])
     if "peers" in results and "rows" in results["peers"]:
         by = {r["code"]: r for r in results["peers"]["rows"]}
         ours, theirs = by["milligray, track-length"], by["ompMC"]
