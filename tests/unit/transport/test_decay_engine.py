@@ -202,3 +202,15 @@ def test_what_cannot_be_is_refused():
         transport_decays(patient, centered(other, nuclide), histories=1000)
     with pytest.raises(InputError, match="no decay anywhere"):
         replace(source, decays=np.zeros((5, 5, 5)))
+
+
+def test_energies_beyond_the_tables_are_refused_unless_they_are_nothing():
+    """Rb-82: positrons of 3.4 MeV, a photon line above 3 MeV in a hundred thousand decays."""
+    patient = box(n=5)
+    with pytest.raises(InputError, match="no cross sections"):
+        transport_decays(patient, centered(patient, mono("photon", 3500.0)), histories=1000)
+    with pytest.raises(InputError, match="10-4000 keV"):
+        transport_decays(patient, centered(patient, mono("electron", 4500.0)), histories=1000)
+    nuclide = load_nuclide("Rb-82")
+    deposit = transport_decays(patient, centered(patient, nuclide), histories=2000)
+    assert 0 < deposit.energy_kev.sum() < emitted_kev(nuclide)

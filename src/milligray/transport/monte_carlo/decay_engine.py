@@ -20,6 +20,8 @@ from milligray.transport.monte_carlo.decay_history import (
     ALL,
     LOCAL,
     PRIMARIES,
+    RANGE_G_CM2,
+    RANGE_POWER,
     DecayPhysics,
     run_decay_batch,
 )
@@ -32,6 +34,7 @@ from milligray.typing import FloatArray
 Electrons = Literal["local", "primaries", "all"]
 BALL_POINTS = 200_000
 MAX_LIMIT_KEV = 5000
+MAX_PHOTON_KEV, MAX_SHARE_BEYOND = 3000.0, 1e-3
 AIR_ORGAN_G_CM3 = 0.1
 """Organs of less density (lumina filled with air) do not decide when a precision is reached."""
 ELECTRONS: dict[str, int] = {"local": LOCAL, "primaries": PRIMARIES, "all": ALL}
@@ -99,6 +102,7 @@ def transport_decays(
         raise InputError(f"electrons must be one of {sorted(ELECTRONS)}, got {electrons!r}")
     if not 0 <= seed < 2**63:
         raise InputError(f"seed must lie between 0 and 2**63 - 1, got {seed}")
+    check_photon_lines(source)
     place = decays_on_grid(patient, source)
     if isinstance(organs, OrganMap):
         organs = organ_mass_weights(patient, organs)
@@ -111,10 +115,12 @@ def transport_decays(
         batch_histories = -(-histories // max_batches)
     tables = source.decay_tables(patient.grid.corner_lps_mm)
     tables = tables._replace(batch_histories=batch_histories)
-    matter, photons = pack_matter(patient, max_energy_kev=min(source.max_photon_kev, 3000.0))
+    matter, photons = pack_matter(
+        patient, max_energy_kev=min(source.max_photon_kev, MAX_PHOTON_KEV)
+    )
     charged = build_charged_tables(
         (*patient.materials, DRY_AIR),
-        max_energy_kev=max(2.0 * ABSORPTION_KEV, source.max_photon_kev),
+        max_energy_kev=charged_limit_kev(source),
         annihilation_copies=annihilation_copies,
     )
     scoring = organ_scoring(patient, organs)
@@ -166,6 +172,29 @@ def transport_decays(
     )  # fmt: skip
 
 
+def check_photon_lines(source: DecaySource) -> None:
+    """Refuse a nuclide of which more than 0.1 % of the photon energy lies beyond the tables.
+
+    Less than that is followed with the coefficients of 3 MeV.
+    """
+    lines = source.nuclide.lines("photon")
+    if lines is None:
+        return
+    energy = lines.yields * lines.edges_kev.mean(axis=1)
+    beyond = float(energy[lines.edges_kev[:, 1] > MAX_PHOTON_KEV].sum())
+    if beyond > MAX_SHARE_BEYOND * float(energy.sum()):
+        raise InputError(
+            f"{100 * beyond / energy.sum():.2g} % of the photon energy of {source.nuclide.name}"
+            f" lies above {MAX_PHOTON_KEV:g} keV, where there are no cross sections here"
+        )
+
+
+def charged_limit_kev(source: DecaySource) -> float:
+    """Highest kinetic energy that the tables must hold: of the nuclide's own, or of photons'."""
+    of_photons = min(source.max_photon_kev, MAX_PHOTON_KEV)
+    return max(2.0 * ABSORPTION_KEV, source.max_kinetic_kev, of_photons)
+
+
 def _baseline_kev(
     patient: Patient, source: DecaySource, matter: Matter, electrons: Electrons
 ) -> FloatArray:
@@ -177,7 +206,8 @@ def _baseline_kev(
     table = source.traveling_kev_per_decay(steps)
     density = patient.density_g_cm3.astype(np.float64)
     mass_path = density * min(matter.dx, matter.dy, matter.dz)
-    limit = np.floor(1e3 * (mass_path / 0.412) ** (1.0 / 1.35))
+    # as in `baseline_limit_kev`, for all voxels at once
+    limit = np.floor(1e3 * (mass_path / RANGE_G_CM2) ** (1.0 / RANGE_POWER))
     return np.asarray(table[np.minimum(limit, MAX_LIMIT_KEV).astype(np.int64)])
 
 

@@ -49,6 +49,10 @@ LOCAL, PRIMARIES, ALL = 0, 1, 2
 """Charged particles that travel: none; those that the nuclide emits; also the photons'."""
 
 
+RANGE_G_CM2, RANGE_POWER = 0.412, 1.35
+"""Range of an electron of 1 MeV [g/cm2], and how it grows with the energy, roughly."""
+
+
 class DecayPhysics(NamedTuple):
     """Interaction tables of photons and of charged particles, of the same materials."""
 
@@ -66,10 +70,10 @@ def density_of(word: np.uint32) -> float:
 def baseline_limit_kev(matter: Matter, density: float) -> float:
     """Whole keV up to which most charged particles stay in a voxel of this density.
 
-    Range by ``0.412 (T / MeV)^1.35 g/cm2``, a rule of thumb: the mean does not depend on it.
+    By `RANGE_G_CM2`, a rule of thumb: the mean does not depend on it.
     """
     mass_path = density * min(matter.dx, matter.dy, matter.dz)
-    return float(math.floor(1e3 * (mass_path / 0.412) ** (1.0 / 1.35)))
+    return float(math.floor(1e3 * (mass_path / RANGE_G_CM2) ** (1.0 / RANGE_POWER)))
 
 
 @routine
