@@ -106,7 +106,7 @@ def decays(found: dict[str, Any]) -> Iterator[str]:
     yield (
         f"Reference man of {found['voxels'] / 1e6:.1f} M voxels of {found['spacing_mm']:g} mm,"
         " activity like FDG's (invented): transport to 1 % in every organ of at least 10 mL that is"
-        " not filled with air. A history is one emission; of a positron four pairs of photons are"
+        " not filled with air. A history is one emission; of a positron two pairs of photons are"
         " followed. Plain photons of 511 keV there:"
         f" {found['photons_per_core_second'] / 1e6:.2f} M a core second."
     )

@@ -47,7 +47,7 @@ def transport_decays(
     electrons: Electrons = "primaries",
     histories: int | None = None,
     precision: float | None = None,
-    annihilation_copies: int = 4,
+    annihilation_copies: int = 2,
     seed: int = 1,
     organs: OrganMap | OrganMassWeights | None = None,
     precision_organs: npt.NDArray[np.bool_] | None = None,
