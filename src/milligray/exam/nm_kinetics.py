@@ -130,7 +130,7 @@ def _fitted(
     try:
         choice = choose_model(curve)
     except InputError as error:
-        return None, (f"{name}: trapezoid instead of a fit ({error})",)
+        return None, (f"{name}: voxels one by one instead of a fit ({error})",)
     result = choice.result
     drawn = _times(times_s)
     return RegionKinetics(
